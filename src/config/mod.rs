@@ -1,0 +1,1 @@
+//! Environment and flags, loaded and validated once.

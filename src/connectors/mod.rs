@@ -1,0 +1,142 @@
+//! What can be read: one trait, a directory per kind of source.
+//!
+//! A connector knows its protocol and nothing of artifacts, storage, jobs or the database. It sends
+//! what it finds into a [`CaptureSink`]; whatever reads the other end decides what becomes of it.
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{
+    entry::{Captured, Entry, FileEnd, Problem, ProblemKind},
+    error_code::ErrorCode,
+    job::JobError,
+};
+
+/// How many items may wait between connector and packer. With data chunks of at most
+/// [`CHUNK`] bytes this bounds the memory between the two at 16 MiB.
+pub const SINK_DEPTH: usize = 64;
+
+/// Largest `Data` chunk a connector sends, in bytes.
+pub const CHUNK: usize = 256 * 1024;
+
+/// A kind of source, ready to be read.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Looks at the source: who it is, what it offers, what cannot be captured.
+    async fn probe(&self, cancel: CancellationToken) -> Result<ProbeReport, JobError>;
+
+    /// Sends everything the source was asked for into `sink`. Returns once the last item is in the
+    /// sink, or with the error that ended the capture. When `cancel` fires, the remote process is
+    /// ended before this returns.
+    async fn capture(&self, sink: CaptureSink, cancel: CancellationToken) -> Result<CaptureReport, JobError>;
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProbeReport {
+    /// Fingerprint to approve next: the target's if it could be asked, else the jump host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Whose `fingerprint` that is: `target` or `jump`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint_of: Option<String>,
+    /// Host keys of the source, preferred first: `{algorithm, fingerprint}`.
+    pub host_keys: Vec<HostKey>,
+    /// Host keys of the jump host.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub jump_host_keys: Vec<HostKey>,
+    /// True if the identity is approved (of the jump host too, where there is one).
+    pub identity_approved: bool,
+    /// True if the credentials were sent and accepted. A password is only sent to an approved host.
+    pub authenticated: bool,
+    /// What the server calls itself, for example `OpenSSH_9.2p1 Debian-2+deb12u7`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// How a backup would read it: `ssh-tar` or `sftp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Which tar answers on the server, for example `GNU tar 1.34`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_tar: Option<String>,
+    /// The configured paths as the server resolves them, and whether each can be read.
+    pub paths: Vec<ProbedPath>,
+    /// What a backup over this transport cannot carry, one sentence each.
+    pub cannot_capture: Vec<String>,
+}
+
+/// A host key as a server presents it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HostKey {
+    /// For example `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…` as OpenSSH prints it.
+    pub fingerprint: String,
+}
+
+/// A configured path as the probe saw it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProbedPath {
+    /// As configured.
+    pub path: String,
+    /// As the server resolves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
+    /// `ok`, or why not: `not_found`, `permission_denied`, `error`.
+    pub status: String,
+}
+
+/// What a capture did, beyond the items it sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaptureReport {
+    /// `ssh-tar` or `sftp`.
+    pub transport: String,
+    /// What the transport could not carry, one sentence each; stands in the manifest.
+    pub not_carried: Vec<String>,
+}
+
+/// The sending end of a capture.
+#[derive(Debug, Clone)]
+pub struct CaptureSink {
+    items: mpsc::Sender<Captured>,
+}
+
+impl CaptureSink {
+    /// A sink and what comes out of it.
+    pub fn channel() -> (Self, mpsc::Receiver<Captured>) {
+        let (items, receiver) = mpsc::channel(SINK_DEPTH);
+        (Self { items }, receiver)
+    }
+
+    /// Sends any item; fails if the packer is gone (it has the reason, so this error is only a stop sign).
+    pub async fn send(&self, item: Captured) -> Result<(), JobError> {
+        self.items.send(item).await.map_err(|_| {
+            JobError::new(
+                ErrorCode::Internal,
+                "the packer stopped while data was still coming",
+                "",
+            )
+        })
+    }
+
+    /// Announces an entry.
+    pub async fn entry(&self, entry: Entry) -> Result<(), JobError> {
+        self.send(Captured::Entry(entry)).await
+    }
+
+    /// Ends the file announced last.
+    pub async fn end(&self, end: FileEnd) -> Result<(), JobError> {
+        self.send(Captured::End(end)).await
+    }
+
+    /// Reports a problem with one path.
+    pub async fn problem(&self, kind: ProblemKind, path: &[u8], message: impl Into<String>) -> Result<(), JobError> {
+        let path = crate::domain::escaped::escape(path);
+        self.send(Captured::Problem(Problem {
+            kind,
+            path,
+            message: message.into(),
+        }))
+        .await
+    }
+}

@@ -1,0 +1,1 @@
+//! Envelope encryption, age keys, passwords, tokens. Knows nothing of SQL or HTTP.

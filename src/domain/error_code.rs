@@ -1,0 +1,123 @@
+//! Stable error codes of jobs: a public contract, one cause each, never reused.
+
+use std::{fmt, str::FromStr};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $retry:literal;)*) => {
+        /// Why a job failed. The text form is what clients match on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode { $($(#[$doc])* $name,)* }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [ErrorCode] = &[$(Self::$name,)*];
+
+            /// The stable text form.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// True if the same job may succeed later with nothing changed by a person.
+            pub fn is_transient(self) -> bool {
+                match self { $(Self::$name => $retry,)* }
+            }
+        }
+
+        impl FromStr for ErrorCode {
+            type Err = UnknownCode;
+            fn from_str(text: &str) -> Result<Self, UnknownCode> {
+                match text { $($text => Ok(Self::$name),)* _ => Err(UnknownCode(text.to_owned())) }
+            }
+        }
+    };
+}
+
+/// The text names no error code of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown error code {0:?}")]
+pub struct UnknownCode(String);
+
+codes! {
+    /// The host name has no address.
+    DnsFailed = "dns_failed", true;
+    /// The host refused, did not answer, or is not reachable.
+    ConnectFailed = "connect_failed", true;
+    /// The host's address is one that workers must not reach.
+    AddressForbidden = "address_forbidden", false;
+    /// Nobody has approved the host's identity yet.
+    IdentityNotTrusted = "identity_not_trusted", false;
+    /// The host presents another identity than the approved one.
+    IdentityChanged = "identity_changed", false;
+    /// TLS could not be agreed.
+    TlsFailed = "tls_failed", false;
+    /// The password was refused.
+    AuthFailed = "auth_failed", false;
+    /// The server does not accept the key.
+    KeyRejected = "key_rejected", false;
+    /// The private key cannot be used: wrong passphrase, or not a key.
+    KeyUnusable = "key_unusable", false;
+    /// A path to capture or restore does not exist.
+    PathNotFound = "path_not_found", false;
+    /// Nothing of what was asked for may be read.
+    PermissionDenied = "permission_denied", false;
+    /// A right in the database is missing.
+    MissingPrivilege = "missing_privilege", false;
+    /// The connection broke, or the stream ended early.
+    TransferInterrupted = "transfer_interrupted", true;
+    /// A database dump ended with an error or without its end marker.
+    DumpFailed = "dump_failed", true;
+    /// The capture came back with nothing in it.
+    NothingCaptured = "nothing_captured", false;
+    /// The source exceeds a limit: sizes, depths or counts no honest source has.
+    SourceLimit = "source_limit", false;
+    /// The server speaks the protocol wrongly or lacks what is needed.
+    ProtocolError = "protocol_error", false;
+    /// The place backups are stored at is full.
+    StorageFull = "storage_full", true;
+    /// The storage failed for another reason than space.
+    StorageFailed = "storage_failed", true;
+    /// A stored snapshot does not match its hashes.
+    SnapshotDamaged = "snapshot_damaged", false;
+    /// Files of a snapshot are not where the catalogue says.
+    SnapshotMissing = "snapshot_missing", false;
+    /// The key that opens the snapshot is not here.
+    KeyUnavailable = "key_unavailable", false;
+    /// The chosen export format cannot hold what was chosen.
+    ExportLimit = "export_limit", false;
+    /// The worker that ran the job disappeared.
+    WorkerLost = "worker_lost", true;
+    /// A person cancelled the job.
+    Cancelled = "cancelled", false;
+    /// A fault in xVault itself.
+    Internal = "internal", true;
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ErrorCode {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_parses_back() {
+        for &code in ErrorCode::ALL {
+            assert_eq!(code.as_str().parse::<ErrorCode>(), Ok(code));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Pure types and rules. No I/O, no SQL, no HTTP, and no other module of this crate.
+
+pub mod brief;
+pub mod entry;
+pub mod error_code;
+pub mod escaped;
+pub mod field_error;
+pub mod ids;
+pub mod job;
+pub mod snapshot;
+pub mod source;
+pub mod user;

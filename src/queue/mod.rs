@@ -1,0 +1,1 @@
+//! The only apalis: tickets, enqueueing in the caller's transaction, routing, consumption.

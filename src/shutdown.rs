@@ -1,0 +1,1 @@
+//! The stop signal of a process.

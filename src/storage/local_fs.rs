@@ -1,0 +1,1 @@
+//! Snapshots as directories on the disk of one worker.

@@ -1,0 +1,4 @@
+//! The integration suite: one binary, so that real servers start once.
+//! A missing server binary fails a test with the package to install; nothing is skipped.
+
+#![allow(missing_docs, reason = "tests are their own documentation")]
