@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`domain`] | – | pure types and rules |
 //! | [`clock`], [`shutdown`], [`telemetry`] | – | time that tests can set · the stop signal · logs |
-//! | [`config`] | domain | environment and flags, validated once |
+//! | [`config`] | domain, telemetry | environment and flags, validated once |
 //! | [`crypto`] | domain | envelope, age keys, passwords, tokens |
 //! | [`db`] | domain, crypto | the only SQL |
 //! | [`queue`] | domain, db | the only apalis |

@@ -1,8 +1,67 @@
-//! One file per command.
+//! The command line: one file per command. Each parses, loads its configuration, builds what the
+//! library needs and prints; rules live in the library.
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
 
-/// Runs the command named on the command line.
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{config, telemetry};
+
+/// Agentless, encrypted backups of servers, sites and databases.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    log: config::LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant per command; its doc comment is the help.
+#[derive(Subcommand)]
+enum Command {}
+
+impl Command {
+    /// Runs it to its end.
+    fn run(self) -> anyhow::Result<()> {
+        match self {}
+    }
+}
+
+/// Runs the command named on the command line. Exit codes: 0 done, 1 failed, 2 wrong usage or
+/// configuration.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    telemetry::init(&cli.log.log, cli.log.log_format);
+    // Fails only if a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xvault: {error:#}");
+            let configuration = error.downcast_ref::<config::ConfigError>().is_some();
+            ExitCode::from(if configuration { 2 } else { 1 })
+        }
+    }
+}
+
+fn refuse(error: &clap::Error) -> ExitCode {
+    match config::explain(error, &Cli::command()) {
+        Some(line) => eprintln!("xvault: {line}"),
+        // Nothing is left to do if even this cannot be printed.
+        None => drop(error.print()),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Runs a command that serves or waits.
+#[allow(dead_code, reason = "the commands that use it arrive with their layers")]
+fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
 }
