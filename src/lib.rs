@@ -13,7 +13,7 @@
 //! | [`queue`] | domain, db | the only apalis |
 //! | [`connectors`] | domain, crypto | how sources are read |
 //! | [`storage`] | domain, crypto | where artifacts lie |
-//! | [`artifact`] | domain, crypto | format v1: write, read, check, export |
+//! | [`artifact`] | domain, crypto, storage | format v1: write, read, check, export |
 //! | [`worker`] | all of the above | the data plane |
 //! | [`hub`] | domain, crypto, db, queue, clock, config, shutdown | the control plane |
 //! | [`cli`] | everything | one file per command |

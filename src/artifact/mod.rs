@@ -1,1 +1,22 @@
-//! Artifact format v1: write, read, check, export. Knows nothing of jobs, connectors or the database.
+//! Artifact format v1 (`docs/format.md`): write, read, check, browse, export.
+//!
+//! Everything here blocks: call it from a thread that may. It knows nothing of jobs, connectors or
+//! the database; of storage it knows only the traits.
+
+pub mod browse;
+pub mod export;
+pub mod files;
+pub mod gauge;
+pub mod keys;
+pub mod manifest;
+pub mod verify;
+pub mod write;
+
+pub use browse::browse;
+pub use export::{ExportReport, export};
+pub use files::{Directory, Files, Stored};
+pub use gauge::Gauge;
+pub use keys::Keys;
+pub use manifest::{Counts, Manifest, Meta};
+pub use verify::{Expected, VerifyReport, verify};
+pub use write::{ArtifactWriter, CaptureFacts, WriterOptions, Written};

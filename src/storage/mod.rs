@@ -5,7 +5,9 @@
 use std::io::{Read, Seek, Write};
 
 use crate::domain::{
+    error_code::ErrorCode,
     ids::SnapshotId,
+    job::JobError,
     snapshot::{ArtifactFile, Locator, SnapshotKey},
 };
 
@@ -32,6 +34,14 @@ pub enum StorageError {
         /// Path or object.
         place: String,
     },
+    /// Another process has the storage open.
+    #[error("the storage at {place} is in use by {holder}")]
+    InUse {
+        /// Directory or bucket.
+        place: String,
+        /// The other process, as far as it said who it is.
+        holder: String,
+    },
     /// Anything else the system said.
     #[error("{place}: {source}")]
     Io {
@@ -40,6 +50,27 @@ pub enum StorageError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<StorageError> for JobError {
+    fn from(error: StorageError) -> Self {
+        let message = error.to_string();
+        let (code, hint) = match error {
+            StorageError::Full { .. } => (
+                ErrorCode::StorageFull,
+                "free some space or add a worker with more; the job is tried again by itself",
+            ),
+            StorageError::NotFound { .. } => (
+                ErrorCode::SnapshotMissing,
+                "somebody removed or moved it outside of xVault; put it back from a copy, or delete the snapshot here",
+            ),
+            StorageError::Exists { .. } | StorageError::InUse { .. } | StorageError::Io { .. } => (
+                ErrorCode::StorageFailed,
+                "look at the worker's disk and at the rights of its storage directory",
+            ),
+        };
+        Self::new(code, message, hint)
+    }
 }
 
 /// Something that can be read from any offset.
@@ -80,4 +111,7 @@ pub trait Stage: Send {
 
     /// The snapshot being written.
     fn snapshot_id(&self) -> &SnapshotId;
+
+    /// Where the snapshot will lie once committed.
+    fn locator(&self) -> Locator;
 }

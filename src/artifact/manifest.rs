@@ -1,0 +1,138 @@
+//! `manifest.json` and `meta.json`: what stands beside an artifact in clear text. Neither names a
+//! file of the customer. Readers ignore fields they do not know.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ids::{JobId, SnapshotId, SourceId, TenantId},
+    snapshot::{Encryption, Locator, SnapshotKey, SnapshotState},
+};
+
+/// `format` of a manifest.
+pub const MANIFEST_FORMAT: &str = "xvault-artifact";
+/// `format` of a meta file.
+pub const META_FORMAT: &str = "xvault-meta";
+/// The version of the format this code writes, and the highest it reads.
+pub const VERSION: u32 = 1;
+
+/// Entries by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Further names of files.
+    pub hardlinks: u64,
+    /// Problems noted in the index.
+    pub problems: u64,
+}
+
+impl Counts {
+    /// Entries of any kind.
+    pub fn entries(&self) -> u64 {
+        self.files + self.directories + self.symlinks + self.hardlinks
+    }
+}
+
+/// What wrote an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `xvault`
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Sizes of the content, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Of the files' content.
+    pub content: u64,
+    /// Of the tar stream.
+    pub tar: u64,
+}
+
+/// One encrypted file of the artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSum {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in lower-case hex.
+    pub sha256: String,
+}
+
+/// Warnings by number; their text stands in the index.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarningCounts {
+    /// All of them.
+    pub count: u64,
+    /// By kind of problem (`changed`, `unreadable`, …).
+    pub by_kind: BTreeMap<String, u64>,
+}
+
+/// `manifest.json`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_FORMAT`]
+    pub format: String,
+    /// [`VERSION`]
+    pub version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// Whose it is, of what, and which.
+    #[serde(flatten)]
+    pub key: SnapshotKey,
+    /// The job that made it.
+    pub job_id: JobId,
+    /// When the capture began.
+    pub created_at: DateTime<Utc>,
+    /// `complete` or `partial`.
+    pub state: SnapshotState,
+    /// `ssh`, `sftp`, …
+    pub source_kind: String,
+    /// How the source was read: `ssh-tar`, `sftp`, …
+    pub transport: String,
+    /// What the transport could not carry, one sentence each.
+    pub not_carried: Vec<String>,
+    /// Entries by kind.
+    pub counts: Counts,
+    /// Sizes of the content.
+    pub sizes: Sizes,
+    /// The encrypted files by name.
+    pub files: BTreeMap<String, FileSum>,
+    /// How they are encrypted.
+    pub encryption: Encryption,
+    /// Warnings by number.
+    pub warnings: WarningCounts,
+}
+
+/// `meta.json`: enough to enter the snapshot into a catalogue again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// [`META_FORMAT`]
+    pub format: String,
+    /// [`VERSION`]
+    pub version: u32,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The source.
+    pub source_id: SourceId,
+    /// The snapshot.
+    pub snapshot_id: SnapshotId,
+    /// The job that made it.
+    pub job_id: JobId,
+    /// When the capture began.
+    pub created_at: DateTime<Utc>,
+    /// `complete` or `partial`.
+    pub state: SnapshotState,
+    /// Where it was stored.
+    pub locator: Locator,
+    /// SHA-256 of `manifest.json` in lower-case hex.
+    pub manifest_sha256: String,
+}
