@@ -215,8 +215,8 @@ create table job_events (
     seq         bigint generated always as identity,
     at          timestamptz not null default now(),
     attempt     integer not null,
-    -- queued, claimed, phase, retry, cancel_requested, succeeded, partial, failed, cancelled, lease_lost
-    kind        text not null,
+    kind        text not null check (kind in ('queued', 'claimed', 'phase', 'retry', 'handed_back', 'lease_lost',
+                    'cancel_requested', 'succeeded', 'partial', 'failed', 'cancelled')),
     message     text not null,
     primary key (job_id, seq)
 );
@@ -226,7 +226,7 @@ create table snapshots (
     tenant_id   text not null references tenants on delete cascade,
     source_id   text not null,
     -- one snapshot per backup job, however often it was tried
-    job_id      text constraint snapshots_job_unique unique references jobs on delete set null,
+    job_id      text not null constraint snapshots_job_unique unique references jobs,
     state       text not null check (state in ('complete', 'partial', 'damaged', 'missing', 'deleting')),
     bytes_source bigint not null check (bytes_source >= 0),
     bytes_stored bigint not null check (bytes_stored > 0),

@@ -1,1 +1,106 @@
 //! The only SQL, a file per table. Functions take a connection, so the caller owns the transaction.
+//!
+//! Knows the domain's types and the schema, and nothing of HTTP, apalis, storage or connectors.
+//! Every query about something that belongs to a tenant names the tenant.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+pub mod exports;
+pub mod ids;
+pub mod job_events;
+pub mod jobs;
+pub mod snapshots;
+pub mod tickets;
+pub mod workers;
+
+/// What went wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The server refused, was away, or answered with an error.
+    #[error("database: {0}")]
+    Sqlx(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("database migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The address of the database cannot be read.
+    #[error("XVAULT_DATABASE_URL: {0}; example: postgres://xvault:secret@db.example.com/xvault")]
+    Url(sqlx::Error),
+}
+
+impl DbError {
+    /// Name of the constraint a statement ran into, if that is what happened.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Sqlx(sqlx::Error::Database(error)) => error.constraint(),
+            _ => None,
+        }
+    }
+
+    /// True if the database may be fine again in a moment: it is away, restarting or out of
+    /// connections. The same statement may then be tried again.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                // 08 connection exception, 53 out of resources, 57P operator intervention (restart),
+                // 40 serialization failure and deadlock
+                code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code.starts_with("40")
+            }),
+            Self::Sqlx(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::Migrate(_) | Self::Url(_) => false,
+        }
+    }
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// At most this many rows (1–200).
+    pub limit: i64,
+    /// Only rows after this one: the last id of the page before.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// Page size when the client names none.
+    pub const DEFAULT_LIMIT: i64 = 50;
+    /// Largest page.
+    pub const MAX_LIMIT: i64 = 200;
+
+    /// The first page of `limit` rows.
+    pub fn first(limit: i64) -> Self {
+        Self { limit, after: None }
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::first(Self::DEFAULT_LIMIT)
+    }
+}
+
+/// Opens a pool of at most `max_connections`; connects on first use, so a database that is still
+/// starting is no error here.
+pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, DbError> {
+    let options: PgConnectOptions = url.parse().map_err(DbError::Url)?;
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options.application_name("xvault")))
+}
+
+/// Brings the schema up to date. Safe to run from several processes at once: a database lock lets
+/// one do the work while the others wait. (The queue's tables are `queue::setup`, the worker's
+/// grants `db::roles`.)
+pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
+    sqlx::migrate!("./migrations").run(pool).await?;
+    Ok(())
+}

@@ -174,6 +174,17 @@ impl ExportFormat {
     }
 }
 
+impl std::str::FromStr for ExportFormat {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| format!("unknown format {text:?}; one of: tar, tar.zst, tar.gz, zip"))
+    }
+}
+
 /// What a job needs beyond its columns. A public format: versioned by its `type` and `v` from the
 /// first day; old ones must load for ever. Holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,63 @@
+//! The history of jobs: one row per thing that happened. Writing one also wakes whoever watches the job.
+
+use sqlx::PgConnection;
+
+use super::DbError;
+use crate::domain::{
+    ids::{JobId, TenantId},
+    job_event::{JobEvent, JobEventKind},
+};
+
+/// Most events returned at once.
+pub const MAX_EVENTS: i64 = 500;
+
+/// Notes that something happened to a job and notifies the channel `xvault_job` with the job's id.
+pub async fn record(conn: &mut PgConnection, job_id: &JobId, kind: JobEventKind, message: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "with event as (
+             insert into job_events (job_id, attempt, kind, message)
+             select id, attempt, $2, $3 from jobs where id = $1
+         )
+         select pg_notify('xvault_job', $1)",
+    )
+    .bind(job_id)
+    .bind(kind.as_str())
+    .bind(message)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What happened to a job of a tenant after event `after` (0 for all), oldest first, at most
+/// [`MAX_EVENTS`].
+pub async fn list(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    job_id: &JobId,
+    after: i64,
+) -> Result<Vec<JobEvent>, DbError> {
+    let rows: Vec<(i64, _, i32, String, String)> = sqlx::query_as(
+        "select e.seq, e.at, e.attempt, e.kind, e.message from job_events e join jobs j on j.id = e.job_id \
+         where j.tenant_id = $1 and e.job_id = $2 and e.seq > $3 order by e.seq limit $4",
+    )
+    .bind(tenant_id)
+    .bind(job_id)
+    .bind(after)
+    .bind(MAX_EVENTS)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(seq, at, attempt, kind, message)| {
+            let kind = kind
+                .parse()
+                .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
+            Ok(JobEvent {
+                seq,
+                at,
+                attempt,
+                kind,
+                message,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! New jobs.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, types::Json};
+
+use super::row::columns;
+use crate::{
+    db::{DbError, job_events},
+    domain::{
+        ids::{JobId, SnapshotId, SourceId, TenantId, UserId},
+        job::{Job, JobKind, JobPayload},
+        job_event::JobEventKind,
+    },
+};
+
+/// A job to be. Made by `queue::orders`, which knows the right queue.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// What it does.
+    pub kind: JobKind,
+    /// Queue it waits in.
+    pub queue: String,
+    /// The source it is about.
+    pub source_id: SourceId,
+    /// The snapshot it reads; `None` for backups and probes.
+    pub snapshot_id: Option<SnapshotId>,
+    /// The rest of the order.
+    pub payload: JobPayload,
+    /// Smaller goes first: 0 what a person waits for, 10 scheduled.
+    pub priority: i16,
+    /// Attempts allowed.
+    pub max_attempts: i32,
+    /// Not before this time; at once if `None`.
+    pub run_at: Option<DateTime<Utc>>,
+    /// The person who ordered it.
+    pub created_by: Option<UserId>,
+}
+
+/// Writes the row of a new job and its first event. Runs into [`super::ONE_ACTIVE_BACKUP`] when the
+/// source has an active backup already.
+pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Job, DbError> {
+    let job: Job = sqlx::query_as(concat!(
+        "insert into jobs as j (id, tenant_id, kind, queue, source_id, snapshot_id, payload, priority, max_attempts, \
+         run_at, created_by) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11) returning ",
+        columns!()
+    ))
+    .bind(&new.id)
+    .bind(&new.tenant_id)
+    .bind(new.kind)
+    .bind(&new.queue)
+    .bind(&new.source_id)
+    .bind(&new.snapshot_id)
+    .bind(Json(&new.payload))
+    .bind(new.priority)
+    .bind(new.max_attempts)
+    .bind(new.run_at)
+    .bind(&new.created_by)
+    .fetch_one(&mut *conn)
+    .await?;
+    job_events::record(conn, &job.id, JobEventKind::Queued, "Waiting for a worker").await?;
+    Ok(job)
+}
+
+/// The active backup of a source, if there is one.
+pub async fn active_backup(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    source_id: &SourceId,
+) -> Result<Option<JobId>, DbError> {
+    Ok(sqlx::query_scalar(
+        "select id from jobs \
+         where tenant_id = $1 and source_id = $2 and kind = 'backup' and state in ('queued', 'running')",
+    )
+    .bind(tenant_id)
+    .bind(source_id)
+    .fetch_optional(conn)
+    .await?)
+}

@@ -1,0 +1,63 @@
+//! How a row becomes a [`Job`].
+
+use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
+
+use crate::domain::job::{Job, JobError, Progress};
+
+/// The columns [`Job`] is made of; the table must go by the name `j`.
+macro_rules! columns {
+    () => {
+        "j.id, j.tenant_id, j.kind, j.state, j.queue, j.source_id, j.snapshot_id, j.payload, j.attempt, \
+         j.max_attempts, j.run_at, j.worker_id, j.cancel_requested_at is not null as cancel_requested, j.phase, \
+         j.progress_bytes, j.progress_files, j.progress_total_bytes, j.error_code, j.error_message, j.error_hint, \
+         j.warnings, j.result, j.created_at, j.started_at, j.finished_at"
+    };
+}
+pub(super) use columns;
+
+impl FromRow<'_, PgRow> for Job {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let error = match row.try_get("error_code")? {
+            None => None,
+            Some(code) => Some(JobError {
+                code,
+                message: row.try_get("error_message")?,
+                hint: row.try_get::<Option<_>, _>("error_hint")?.unwrap_or_default(),
+            }),
+        };
+        Ok(Job {
+            id: row.try_get("id")?,
+            tenant_id: row.try_get("tenant_id")?,
+            kind: row.try_get("kind")?,
+            state: row.try_get("state")?,
+            queue: row.try_get("queue")?,
+            source_id: row.try_get("source_id")?,
+            snapshot_id: row.try_get("snapshot_id")?,
+            payload: row.try_get::<Json<_>, _>("payload")?.0,
+            attempt: row.try_get("attempt")?,
+            max_attempts: row.try_get("max_attempts")?,
+            run_at: row.try_get("run_at")?,
+            worker_id: row.try_get("worker_id")?,
+            cancel_requested: row.try_get("cancel_requested")?,
+            phase: row.try_get("phase")?,
+            progress: Progress {
+                bytes: unsigned(row, "progress_bytes")?,
+                files: unsigned(row, "progress_files")?,
+                total_bytes: row
+                    .try_get::<Option<i64>, _>("progress_total_bytes")?
+                    .map(i64::unsigned_abs),
+            },
+            error,
+            warnings: row.try_get::<Json<_>, _>("warnings")?.0,
+            result: row.try_get("result")?,
+            created_at: row.try_get("created_at")?,
+            started_at: row.try_get("started_at")?,
+            finished_at: row.try_get("finished_at")?,
+        })
+    }
+}
+
+/// PostgreSQL has no unsigned numbers; ours are never negative.
+fn unsigned(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
+    Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
+}

@@ -1,0 +1,245 @@
+//! The catalogue: one row per stored backup.
+
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
+
+use super::{DbError, Page};
+use crate::domain::{
+    ids::{JobId, SnapshotId, SourceId, TenantId, WorkerId},
+    snapshot::{Locator, NewSnapshot, Snapshot, SnapshotKey, SnapshotState},
+};
+
+/// Which snapshots to list; `None` means any.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotFilter {
+    /// Of this source.
+    pub source_id: Option<SourceId>,
+    /// Made by this job.
+    pub job_id: Option<JobId>,
+}
+
+/// How much of something a tenant has stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Snapshots.
+    pub snapshots: i64,
+    /// Bytes they take on storage.
+    pub bytes_stored: i64,
+}
+
+/// Registers what a backup stored. Called in the transaction that ends the job, and nowhere else.
+pub async fn insert(conn: &mut PgConnection, new: &NewSnapshot) -> Result<(), DbError> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let Locator::LocalFs { worker_id, local_path } = &new.locator;
+    sqlx::query(
+        "insert into snapshots (id, tenant_id, source_id, job_id, state, bytes_source, bytes_stored, files, sha256, \
+             manifest_sha256, storage_backend, worker_id, local_path, encryption, backup_header, index_header, warnings) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'local_fs', $11, $12, $13, $14, $15, $16)",
+    )
+    .bind(&new.key.snapshot_id)
+    .bind(&new.key.tenant_id)
+    .bind(&new.key.source_id)
+    .bind(&new.job_id)
+    .bind(new.state)
+    .bind(number(new.bytes_source))
+    .bind(number(new.bytes_stored))
+    .bind(number(new.files))
+    .bind(&new.sha256)
+    .bind(&new.manifest_sha256)
+    .bind(worker_id)
+    .bind(local_path)
+    .bind(Json(&new.encryption))
+    .bind(&new.backup_header)
+    .bind(&new.index_header)
+    .bind(Json(&new.warnings))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One snapshot of a tenant.
+pub async fn get(conn: &mut PgConnection, tenant_id: &TenantId, id: &SnapshotId) -> Result<Option<Snapshot>, DbError> {
+    Ok(
+        sqlx::query_as("select * from snapshots where tenant_id = $1 and id = $2")
+            .bind(tenant_id)
+            .bind(id)
+            .fetch_optional(conn)
+            .await?,
+    )
+}
+
+/// Snapshots of a tenant, newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    filter: &SnapshotFilter,
+    page: &Page,
+) -> Result<Vec<Snapshot>, DbError> {
+    Ok(sqlx::query_as(
+        "select * from snapshots where tenant_id = $1 and ($2::text is null or source_id = $2) \
+         and ($3::text is null or job_id = $3) and ($4::text is null or id < $4) order by id desc limit $5",
+    )
+    .bind(tenant_id)
+    .bind(&filter.source_id)
+    .bind(&filter.job_id)
+    .bind(&page.after)
+    .bind(page.limit)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How much a tenant has stored, of one source or of all.
+pub async fn totals(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    source_id: Option<&SourceId>,
+) -> Result<Totals, DbError> {
+    let (snapshots, bytes_stored) = sqlx::query_as(
+        "select count(*), coalesce(sum(bytes_stored), 0)::bigint from snapshots \
+         where tenant_id = $1 and ($2::text is null or source_id = $2)",
+    )
+    .bind(tenant_id)
+    .bind(source_id)
+    .fetch_one(conn)
+    .await?;
+    Ok(Totals {
+        snapshots,
+        bytes_stored,
+    })
+}
+
+/// Pins or unpins; false if the tenant has no such snapshot.
+pub async fn set_pinned(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    id: &SnapshotId,
+    pinned: bool,
+) -> Result<bool, DbError> {
+    let done = sqlx::query("update snapshots set pinned = $3 where tenant_id = $1 and id = $2")
+        .bind(tenant_id)
+        .bind(id)
+        .bind(pinned)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Writes down what is known of a snapshot's files; false if it is gone.
+pub async fn set_state(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    id: &SnapshotId,
+    state: SnapshotState,
+) -> Result<bool, DbError> {
+    let done = sqlx::query("update snapshots set state = $3 where tenant_id = $1 and id = $2")
+        .bind(tenant_id)
+        .bind(id)
+        .bind(state)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Notes a successful verification. A snapshot that was thought damaged or missing is whole again,
+/// as far as it ever was.
+pub async fn set_verified(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    id: &SnapshotId,
+    state: SnapshotState,
+) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "update snapshots set verified_at = now(), state = case when state = 'deleting' then state else $3 end \
+         where tenant_id = $1 and id = $2",
+    )
+    .bind(tenant_id)
+    .bind(id)
+    .bind(state)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Forgets a snapshot whose files are gone; its exports are forgotten with it.
+pub async fn delete(conn: &mut PgConnection, tenant_id: &TenantId, id: &SnapshotId) -> Result<(), DbError> {
+    sqlx::query("delete from snapshots where tenant_id = $1 and id = $2")
+        .bind(tenant_id)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What the catalogue expects on a worker's disk, in order of id, `limit` at a time after `after`:
+/// the worker compares it with what is there. Across tenants, because a disk is.
+pub async fn on_worker(
+    conn: &mut PgConnection,
+    worker_id: &WorkerId,
+    after: Option<&SnapshotId>,
+    limit: i64,
+) -> Result<Vec<(SnapshotKey, SnapshotState)>, DbError> {
+    let rows: Vec<(TenantId, SourceId, SnapshotId, SnapshotState)> = sqlx::query_as(
+        "select tenant_id, source_id, id, state from snapshots \
+         where worker_id = $1 and ($2::text is null or id > $2) order by id limit $3",
+    )
+    .bind(worker_id)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant_id, source_id, snapshot_id, state)| {
+            let key = SnapshotKey {
+                tenant_id,
+                source_id,
+                snapshot_id,
+            };
+            (key, state)
+        })
+        .collect())
+}
+
+/// True if the catalogue has this snapshot.
+pub async fn is_known(conn: &mut PgConnection, key: &SnapshotKey) -> Result<bool, DbError> {
+    Ok(
+        sqlx::query_scalar("select exists (select from snapshots where tenant_id = $1 and source_id = $2 and id = $3)")
+            .bind(&key.tenant_id)
+            .bind(&key.source_id)
+            .bind(&key.snapshot_id)
+            .fetch_one(conn)
+            .await?,
+    )
+}
+
+impl FromRow<'_, PgRow> for Snapshot {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let number = |column: &str| Ok::<u64, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+        Ok(Snapshot {
+            new: NewSnapshot {
+                key: SnapshotKey {
+                    tenant_id: row.try_get("tenant_id")?,
+                    source_id: row.try_get("source_id")?,
+                    snapshot_id: row.try_get("id")?,
+                },
+                job_id: row.try_get("job_id")?,
+                state: row.try_get("state")?,
+                bytes_source: number("bytes_source")?,
+                bytes_stored: number("bytes_stored")?,
+                files: number("files")?,
+                sha256: row.try_get("sha256")?,
+                manifest_sha256: row.try_get("manifest_sha256")?,
+                locator: Locator::LocalFs {
+                    worker_id: row.try_get("worker_id")?,
+                    local_path: row.try_get("local_path")?,
+                },
+                encryption: row.try_get::<Json<_>, _>("encryption")?.0,
+                backup_header: row.try_get("backup_header")?,
+                index_header: row.try_get("index_header")?,
+                warnings: row.try_get::<Json<_>, _>("warnings")?.0,
+            },
+            created_at: row.try_get("created_at")?,
+            pinned: row.try_get("pinned")?,
+            verified_at: row.try_get("verified_at")?,
+        })
+    }
+}

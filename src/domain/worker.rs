@@ -1,0 +1,79 @@
+//! Workers: the processes that move data, as the catalogue knows them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{ids::WorkerId, job::text_enum};
+
+text_enum! {
+    /// What a worker is up to.
+    WorkerState {
+        /// Claims jobs.
+        Active = "active",
+        /// Alive, but takes no backups just now (see [`Worker::paused_reason`]).
+        Paused = "paused",
+        /// Is shutting down: finishes what it has and takes nothing new.
+        Draining = "draining",
+        /// Said goodbye.
+        Stopped = "stopped",
+        /// Has not been heard of for a while.
+        Away = "away",
+    }
+}
+
+/// A worker as catalogued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its lasting identity.
+    pub id: WorkerId,
+    /// What its host calls itself.
+    pub hostname: String,
+    /// Version of xVault it runs.
+    pub version: String,
+    /// Base URL users download from.
+    pub url: String,
+    /// Base URL hubs reach it under, if that is another one.
+    pub internal_url: Option<String>,
+    /// Jobs it runs at once, at most.
+    pub concurrency: i32,
+    /// Jobs it runs just now.
+    pub running: i32,
+    /// Size of its storage in bytes.
+    pub storage_total_bytes: Option<i64>,
+    /// Free space of its storage in bytes.
+    pub storage_free_bytes: Option<i64>,
+    /// Why it takes no backups just now.
+    pub paused_reason: Option<String>,
+    /// True while it shuts down.
+    pub draining: bool,
+    /// When it was first heard of.
+    pub first_seen_at: DateTime<Utc>,
+    /// When it was last heard of.
+    pub last_seen_at: DateTime<Utc>,
+    /// When it said goodbye.
+    pub stopped_at: Option<DateTime<Utc>>,
+}
+
+impl Worker {
+    /// Silence after which a worker counts as away: six missed heartbeats.
+    pub const AWAY_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+    /// What it is up to, seen at `now`.
+    pub fn state(&self, now: DateTime<Utc>) -> WorkerState {
+        if self.stopped_at.is_some() {
+            WorkerState::Stopped
+        } else if now - self.last_seen_at > Self::AWAY_AFTER {
+            WorkerState::Away
+        } else if self.draining {
+            WorkerState::Draining
+        } else if self.paused_reason.is_some() {
+            WorkerState::Paused
+        } else {
+            WorkerState::Active
+        }
+    }
+
+    /// Base URL under which a hub reaches it.
+    pub fn hub_facing_url(&self) -> &str {
+        self.internal_url.as_deref().unwrap_or(&self.url)
+    }
+}

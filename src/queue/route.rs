@@ -1,0 +1,18 @@
+//! Which queue a job waits in.
+
+use crate::domain::{ids::WorkerId, snapshot::Locator};
+
+/// Jobs that any worker can do: backups and probes.
+pub const WORK: &str = "work";
+
+/// Jobs that only one worker can do, because the data lies on its disk.
+pub fn of_worker(worker_id: &WorkerId) -> String {
+    format!("worker.{worker_id}")
+}
+
+/// Where jobs about a stored snapshot go.
+pub fn of_snapshot(locator: &Locator) -> String {
+    match locator {
+        Locator::LocalFs { worker_id, .. } => of_worker(worker_id),
+    }
+}
