@@ -5,6 +5,7 @@ pub mod entry;
 pub mod error_code;
 pub mod escaped;
 pub mod export;
+pub mod exclude;
 pub mod field_error;
 pub mod ids;
 pub mod job;

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::field_error::FieldError;
+use super::{exclude::ExcludeSet, field_error::FieldError};
 
 /// The kind of a source; it decides the connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct SshConfig {
     pub user: String,
     /// What to capture: absolute paths, or paths relative to the login directory.
     pub paths: Vec<String>,
-    /// Globs of what to leave out; the syntax is described in `connectors::exclude`.
+    /// Globs of what to leave out; the syntax is described in [`super::exclude`].
     #[serde(default)]
     pub exclude: Vec<String>,
     /// A host to go through.
@@ -116,6 +116,10 @@ impl SshConfig {
                     errors.push(FieldError::new(pointer, "is longer than 4096 bytes"));
                 } else if text.split('/').any(|part| part == "..") {
                     errors.push(FieldError::new(pointer, "has a `..` component"));
+                } else if name == "exclude"
+                    && let Err(invalid) = ExcludeSet::check(text)
+                {
+                    errors.push(FieldError::new(pointer, invalid.to_string()));
                 }
             }
         }
