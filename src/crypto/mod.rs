@@ -1,3 +1,7 @@
 //! Envelope encryption, age keys, passwords, tokens. Knows nothing of SQL or HTTP.
 
 pub mod age_keys;
+pub mod envelope;
+pub mod jwt;
+pub mod password;
+pub mod tokens;

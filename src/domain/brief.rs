@@ -103,7 +103,7 @@ pub struct BrowseRequest {
 }
 
 /// One directory level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BrowsePage {
     /// Directories and files, sorted by name as bytes.
     pub items: Vec<BrowsedEntry>,
@@ -112,7 +112,7 @@ pub struct BrowsePage {
 }
 
 /// One name in a directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BrowsedEntry {
     /// Last component, bytes that are not UTF-8 escaped as `\xff` and backslashes as `\\`.
     pub name: String,

@@ -146,7 +146,7 @@ pub enum FileEnd {
 }
 
 /// What a problem with one path means for the outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
     /// Changed while it was read: a warning.
@@ -171,7 +171,7 @@ impl ProblemKind {
 }
 
 /// Something about one path that the user should know.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// What it means.
     pub kind: ProblemKind,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Points at a field (JSON pointer from the request's root) and says what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// JSON pointer, for example `/config/port`.
     pub pointer: String,

@@ -29,7 +29,8 @@ fn checked(text: &str, prefix: &'static str) -> Result<String, InvalidId> {
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, ::utoipa::ToSchema)]
+        #[schema(pattern = "^[a-zA-Z0-9_-]+$")]
         pub struct $name(String);
 
         impl $name {

@@ -12,7 +12,7 @@ use super::{
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
 
         impl $name {
@@ -86,7 +86,7 @@ impl JobState {
 }
 
 /// How far a running job is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Progress {
     /// Bytes of content moved so far.
     pub bytes: u64,
@@ -98,10 +98,11 @@ pub struct Progress {
 }
 
 /// Why a job failed, in words for the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
 #[error("{code}: {message}")]
 pub struct JobError {
     /// The stable cause.
+    #[schema(value_type = String)]
     pub code: ErrorCode,
     /// What happened, naming the host or path. Never holds a secret.
     pub message: String,
@@ -121,7 +122,7 @@ impl JobError {
 }
 
 /// Things worth telling that did not fail the job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Warnings {
     /// How many there were.
     pub count: u64,
@@ -143,7 +144,7 @@ impl Warnings {
 }
 
 /// A chosen form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum ExportFormat {
     /// Plain tar.
     #[serde(rename = "tar")]

@@ -74,7 +74,7 @@ impl SnapshotKey {
 }
 
 /// Where a snapshot lives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "storage_backend", rename_all = "snake_case")]
 pub enum Locator {
     /// A directory on one worker's disk.
@@ -87,7 +87,7 @@ pub enum Locator {
 }
 
 /// How an artifact is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Encryption {
     /// `age-v1 (X25519, ChaCha20-Poly1305)`
     pub algorithm: String,

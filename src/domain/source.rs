@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{exclude::ExcludeSet, field_error::FieldError};
 
 /// The kind of a source; it decides the connector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// A server with a shell: remote `tar`, or SFTP on the same connection.
@@ -40,7 +40,7 @@ impl std::str::FromStr for SourceKind {
 }
 
 /// Where and what to capture over SSH or SFTP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SshConfig {
     /// Host name or address, IPv6 without brackets.
@@ -61,7 +61,7 @@ pub struct SshConfig {
 }
 
 /// The host a connection goes through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JumpConfig {
     /// Host name or address.
@@ -161,26 +161,32 @@ fn check_user(pointer: &str, user: &str, errors: &mut Vec<FieldError>) {
 
 /// What opens an SSH or SFTP source. Never serialised except through [`SshCredentials::to_sealable`]
 /// or towards the worker that holds the job.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SshCredentials {
     /// OpenSSH or PEM private key.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub private_key: Option<SecretString>,
     /// Passphrase of `private_key`.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub passphrase: Option<SecretString>,
     /// Password of the login.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub password: Option<SecretString>,
     /// Private key for the jump host.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub jump_private_key: Option<SecretString>,
     /// Passphrase of `jump_private_key`.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub jump_passphrase: Option<SecretString>,
     /// Password of the login on the jump host.
     #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
     pub jump_password: Option<SecretString>,
 }
 
@@ -247,7 +253,7 @@ impl SshCredentials {
 }
 
 /// The approved identities of a source: OpenSSH fingerprints (`SHA256:…`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PinnedIdentity {
     /// Of the source itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

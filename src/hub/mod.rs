@@ -1,1 +1,11 @@
 //! The control plane: actions, scheduler, web. Never touches a customer's host and carries no backup data.
+//!
+//! [`actions`] are the only writers; API and pages both call them, so rules cannot fork. What they answer
+//! stands in [`views`].
+
+pub mod actions;
+pub mod rate_limit;
+pub mod state;
+pub mod views;
+
+pub use state::Hub;

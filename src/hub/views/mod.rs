@@ -1,0 +1,14 @@
+//! What actions answer: serialised by the API, shown by the pages. Never holds a secret, except those that
+//! are shown exactly once and say so.
+
+mod job;
+mod people;
+mod snapshot;
+mod source;
+mod worker;
+
+pub use job::{JobEventView, JobView, WaitingFor};
+pub use people::{ApiKeyCreated, ApiKeyView, MeView, MemberCreated, MemberView, TenantRef, TenantView, UserRef};
+pub use snapshot::SnapshotView;
+pub use source::{CredentialView, IdentityView, SourceView};
+pub use worker::{StorageView, WorkerState, WorkerView};
