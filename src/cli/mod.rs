@@ -1,6 +1,8 @@
 //! The command line: one file per command. Each parses, loads its configuration, builds what the
 //! library needs and prints; rules live in the library.
 
+pub mod dev;
+
 use std::{future::Future, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};

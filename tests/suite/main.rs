@@ -2,3 +2,6 @@
 //! A missing server binary fails a test with the package to install; nothing is skipped.
 
 #![allow(missing_docs, reason = "tests are their own documentation")]
+
+#[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
+mod support;

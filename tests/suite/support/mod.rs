@@ -1,0 +1,10 @@
+//! The harness: real servers for the suite to talk to, started once per process and gone with it.
+
+pub mod eventually;
+pub mod http;
+pub mod postgres;
+pub mod scratch;
+pub mod spawner;
+pub mod xvault;
+
+pub use eventually::eventually;
