@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use xvault::{cli, connectors::ssh::askpass};
+
 fn main() -> ExitCode {
-    xvault::cli::run()
+    // ssh runs this same executable to ask for a password; then nothing else may happen.
+    askpass::answer_if_asked().unwrap_or_else(cli::run)
 }

@@ -13,6 +13,12 @@ use crate::domain::{
     job::JobError,
 };
 
+pub mod egress;
+pub mod open;
+pub mod ssh;
+
+pub use open::{ConnectorContext, open};
+
 /// How many items may wait between connector and packer. With data chunks of at most
 /// [`CHUNK`] bytes this bounds the memory between the two at 16 MiB.
 pub const SINK_DEPTH: usize = 64;

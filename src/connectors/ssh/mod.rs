@@ -1,0 +1,12 @@
+//! Sources behind OpenSSH: kinds `ssh` (a remote tar, else SFTP) and `sftp` (never a command).
+//!
+//! `session` is the connection; the rest reads through it.
+
+pub mod askpass;
+mod connector;
+pub mod key;
+pub mod remote_tar;
+pub mod session;
+mod spawner;
+
+pub use connector::SshConnector;

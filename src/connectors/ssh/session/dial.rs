@@ -1,0 +1,230 @@
+//! Getting to a hop: each of its addresses, each kind of host key, each credential, in that order.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    classify::{self, Cause},
+    dir::SessionDir,
+    hop::Hop,
+    host_key::{FAMILIES, HostKeyCheck, Trust, is_of_family},
+    master::{Attempt, Master, Route},
+};
+use crate::{
+    connectors::{HostKey, open::ConnectorContext},
+    domain::{error_code::ErrorCode, job::JobError},
+};
+
+/// Makes connections inside one session directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialer {
+    ctx: ConnectorContext,
+    dir: Arc<SessionDir>,
+}
+
+/// A hop that was reached.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    /// The connection.
+    pub(super) master: Master,
+    /// The host key it was made with.
+    pub(crate) host_key: Option<HostKey>,
+}
+
+impl Reached {
+    /// What the server calls itself.
+    pub(crate) fn server(&self) -> Option<String> {
+        classify::server_version(&self.master.log().text())
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn close(self) {
+        self.master.close().await;
+    }
+}
+
+/// Why a hop was not reached.
+#[derive(Debug)]
+pub(crate) enum NotReached {
+    /// It presented a key that `Trust` does not accept: the one it prefers.
+    HostKey(HostKey),
+    /// It has no host key of the families asked for.
+    NoHostKey(JobError),
+    /// Anything else.
+    Failed(JobError),
+}
+
+impl NotReached {
+    /// As the error of a job that needed this hop under `trust`.
+    pub(crate) fn into_error(self, hop: &Hop, trust: &Trust) -> JobError {
+        match self {
+            Self::Failed(error) | Self::NoHostKey(error) => error,
+            Self::HostKey(key) => refused_host_key(hop, trust, &key),
+        }
+    }
+}
+
+impl Dialer {
+    /// Makes the private directory for one session.
+    pub(crate) fn new(ctx: &ConnectorContext) -> Result<Self, JobError> {
+        let dir = SessionDir::create(&ctx.tmp_dir).map_err(|error| local(&ctx.tmp_dir, &error))?;
+        Ok(Self {
+            ctx: ctx.clone(),
+            dir: Arc::new(dir),
+        })
+    }
+
+    /// Connects to `hop`, through `jump` if there is one, and logs in.
+    pub(crate) async fn dial(&self, hop: &Hop, jump: Option<&Reached>, trust: &Trust) -> Result<Reached, NotReached> {
+        self.dial_families(hop, jump, trust, FAMILIES).await
+    }
+
+    /// The host key of one family that `hop` presents; `None` if it has none. Sends no credential.
+    pub(crate) async fn ask_host_key(
+        &self,
+        hop: &Hop,
+        jump: Option<&Reached>,
+        family: &[&str],
+    ) -> Result<Option<HostKey>, JobError> {
+        match self.dial_families(hop, jump, &Trust::Nobody, &[family]).await {
+            Err(NotReached::HostKey(key)) => Ok(Some(key)),
+            Err(NotReached::NoHostKey(_)) => Ok(None),
+            Err(NotReached::Failed(error)) => Err(error),
+            Ok(reached) => {
+                reached.close().await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn dial_families(
+        &self,
+        hop: &Hop,
+        jump: Option<&Reached>,
+        trust: &Trust,
+        families: &[&[&str]],
+    ) -> Result<Reached, NotReached> {
+        let addresses = self
+            .ctx
+            .egress
+            .resolve(&hop.host, hop.port)
+            .await
+            .map_err(NotReached::Failed)?;
+        let mut last = None;
+        for address in addresses {
+            let route = |address| match jump {
+                None => Route::Direct(address),
+                Some(jump) => Route::Through(jump.master.ctl().to_owned(), address),
+            };
+            match self.dial_address(hop, route(address), trust, families).await {
+                // Another address of the same host may still answer.
+                Err(NotReached::Failed(error)) if error.code == ErrorCode::ConnectFailed => last = Some(error),
+                other => return other,
+            }
+        }
+        // `resolve` gives at least one address.
+        Err(NotReached::Failed(last.unwrap_or_else(|| {
+            JobError::new(ErrorCode::DnsFailed, format!("{hop} has no address"), "")
+        })))
+    }
+
+    async fn dial_address(
+        &self,
+        hop: &Hop,
+        route: Route,
+        trust: &Trust,
+        families: &[&[&str]],
+    ) -> Result<Reached, NotReached> {
+        let (place, check) = self.prepare(hop, trust).map_err(NotReached::Failed)?;
+        let mut families = families.to_vec();
+        let mut preferred: Option<HostKey> = None;
+        let mut logins = hop.logins.iter();
+        let mut login = logins.next();
+        while let Some(with) = login {
+            check.reset();
+            let attempt = Attempt {
+                hop,
+                login: with,
+                route: route.clone(),
+                algorithms: families.concat().join(","),
+                known_hosts: check.command(),
+                ctl: place.join("ctl"),
+                askpass: &self.ctx.askpass,
+            };
+            let outcome = Master::start(&attempt, Arc::clone(&self.dir)).await;
+            let presented = check.presented();
+            let failure = match outcome {
+                Ok(master) => {
+                    return Ok(Reached {
+                        master,
+                        host_key: presented,
+                    });
+                }
+                Err(failure) => failure,
+            };
+            match classify::cause(hop, with, &failure, presented) {
+                Cause::HostKey(key) => {
+                    // The approved key may be another of this host's: offer to see those as well.
+                    families.retain(|family| !is_of_family(&key.algorithm, family));
+                    let first = preferred.get_or_insert(key);
+                    if families.is_empty() || !matches!(trust, Trust::Pinned(_)) {
+                        return Err(NotReached::HostKey(first.clone()));
+                    }
+                }
+                Cause::NoHostKey(error) => {
+                    return Err(match preferred {
+                        Some(key) => NotReached::HostKey(key),
+                        None => NotReached::NoHostKey(error),
+                    });
+                }
+                Cause::Login(error) => {
+                    login = logins.next();
+                    if login.is_none() {
+                        return Err(NotReached::Failed(error));
+                    }
+                }
+                Cause::Other(error) => return Err(NotReached::Failed(error)),
+            }
+        }
+        Err(NotReached::Failed(JobError::new(
+            ErrorCode::AuthFailed,
+            format!("there are no credentials for {hop}"),
+            "Set the credentials of the source.",
+        )))
+    }
+
+    /// The hop's own place in the session directory.
+    fn prepare(&self, hop: &Hop, trust: &Trust) -> Result<(PathBuf, HostKeyCheck), JobError> {
+        let place = self.dir.path().join(if hop.is_jump { "j" } else { "t" });
+        let check = std::fs::create_dir_all(&place).and_then(|()| HostKeyCheck::write(&place, trust));
+        match check {
+            Ok(check) => Ok((place, check)),
+            Err(error) => Err(local(&place, &error)),
+        }
+    }
+}
+
+fn refused_host_key(hop: &Hop, trust: &Trust, key: &HostKey) -> JobError {
+    let HostKey { algorithm, fingerprint } = key;
+    match trust {
+        Trust::Pinned(approved) => JobError::new(
+            ErrorCode::IdentityChanged,
+            format!("{hop} now presents the {algorithm} host key {fingerprint}; approved is {approved}"),
+            "No credentials were sent. If the server was reinstalled, probe the source and approve the new \
+             fingerprint; if not, somebody may be in between.",
+        ),
+        Trust::Nobody | Trust::Anyone => JobError::new(
+            ErrorCode::IdentityNotTrusted,
+            format!("{hop} presents the {algorithm} host key {fingerprint}, which nobody has approved"),
+            "No credentials were sent. Probe the source, compare the fingerprint with the server's own \
+             (ssh-keygen -lf /etc/ssh/ssh_host_*.pub) and approve it.",
+        ),
+    }
+}
+
+fn local(path: &std::path::Path, error: &std::io::Error) -> JobError {
+    JobError::new(
+        ErrorCode::Internal,
+        format!("the worker could not write {}: {error}", path.display()),
+        "Check the worker's temporary directory (XVAULT_TMP_DIR).",
+    )
+}

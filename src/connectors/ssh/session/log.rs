@@ -1,0 +1,81 @@
+//! What ssh says while it connects and runs, in bounded memory: a hostile server can make it say
+//! a lot.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::Notify,
+};
+
+/// Bytes kept of the beginning (banner, negotiation, login).
+const HEAD: usize = 48 * 1024;
+/// Bytes kept of the end (why it stopped).
+const TAIL: usize = 8 * 1024;
+
+/// The text ssh wrote to its standard error.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SshLog {
+    text: Arc<Mutex<Kept>>,
+    grown: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl SshLog {
+    /// Reads `stderr` to its end, so that ssh never blocks on it.
+    pub(super) async fn collect(self, mut stderr: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
+            self.push(&buffer[..count]);
+            self.grown.notify_waiters();
+        }
+    }
+
+    /// Resolves when more was written after the call.
+    pub(super) async fn grown(&self) {
+        self.grown.notified().await;
+    }
+
+    fn push(&self, bytes: &[u8]) {
+        let mut kept = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = HEAD - kept.head.len();
+        let (first, rest) = bytes.split_at(bytes.len().min(room));
+        kept.head.extend_from_slice(first);
+        kept.tail.extend_from_slice(rest);
+        let surplus = kept.tail.len().saturating_sub(TAIL);
+        kept.tail.drain(..surplus);
+    }
+
+    /// Beginning and end of what was written so far.
+    pub(super) fn text(&self) -> String {
+        let kept = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = kept.head.clone();
+        if !kept.tail.is_empty() {
+            all.push(b'\n');
+            all.extend_from_slice(&kept.tail);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keeps_the_beginning_and_the_end() {
+        let log = SshLog::default();
+        let mut flood = b"first line\n".to_vec();
+        flood.resize(10 * 1024 * 1024, b'x');
+        flood.extend_from_slice(b"\nlast line\n");
+        log.clone().collect(flood.as_slice()).await;
+        let text = log.text();
+        assert!(text.len() <= HEAD + TAIL + 1);
+        assert!(text.starts_with("first line\n") && text.ends_with("\nlast line\n"));
+    }
+}
