@@ -18,6 +18,7 @@ pub mod open;
 pub mod ssh;
 
 pub use open::{ConnectorContext, open};
+pub mod tar_stream;
 
 /// How many items may wait between connector and packer. With data chunks of at most
 /// [`CHUNK`] bytes this bounds the memory between the two at 16 MiB.
