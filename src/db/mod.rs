@@ -7,12 +7,26 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+pub mod age_keys;
+pub mod api_keys;
+pub mod audit_log;
 pub mod exports;
+pub mod idempotency_keys;
 pub mod ids;
+pub mod invitations;
 pub mod job_events;
 pub mod jobs;
+pub mod master_key;
+pub mod memberships;
+pub mod sessions;
 pub mod snapshots;
+pub mod source_credentials;
+pub mod sources;
+pub mod tenant_keys;
+pub mod tenants;
 pub mod tickets;
+pub mod users;
+pub mod worker_tokens;
 pub mod workers;
 
 /// What went wrong between us and the database.
