@@ -7,3 +7,5 @@ mod architecture;
 
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;
+
+mod ssh_session;

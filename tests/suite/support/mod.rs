@@ -1,10 +1,13 @@
 //! The harness: real servers for the suite to talk to, started once per process and gone with it.
 
+pub mod account;
 pub mod eventually;
 pub mod http;
 pub mod postgres;
 pub mod scratch;
 pub mod spawner;
+pub mod ssh_keys;
+pub mod sshd;
 pub mod xvault;
 
 pub use eventually::eventually;
