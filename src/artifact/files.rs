@@ -1,6 +1,6 @@
 //! Where the four files of one snapshot are read from.
 
-use std::{fs::File, io, path::PathBuf};
+use std::{fs::File, path::PathBuf};
 
 use crate::{
     domain::snapshot::{ArtifactFile, SnapshotKey},
@@ -40,11 +40,9 @@ pub struct Directory(pub PathBuf);
 impl Files for Directory {
     fn open(&self, file: ArtifactFile) -> Result<Box<dyn ReadSeek>, StorageError> {
         let path = self.0.join(file.name());
-        let place = path.display().to_string();
         match File::open(&path) {
             Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StorageError::NotFound { place }),
-            Err(source) => Err(StorageError::Io { place, source }),
+            Err(error) => Err(StorageError::io(path.display().to_string(), error)),
         }
     }
 

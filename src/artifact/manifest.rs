@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ids::{JobId, SnapshotId, SourceId, TenantId},
+    ids::JobId,
     snapshot::{Encryption, Locator, SnapshotKey, SnapshotState},
 };
 
@@ -119,12 +119,9 @@ pub struct Meta {
     pub format: String,
     /// [`VERSION`]
     pub version: u32,
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// The source.
-    pub source_id: SourceId,
-    /// The snapshot.
-    pub snapshot_id: SnapshotId,
+    /// Whose it is, of what, and which.
+    #[serde(flatten)]
+    pub key: SnapshotKey,
     /// The job that made it.
     pub job_id: JobId,
     /// When the capture began.

@@ -5,10 +5,14 @@
 
 pub mod browse;
 pub mod export;
+mod fault;
 pub mod files;
+mod frames;
 pub mod gauge;
+mod index;
 pub mod keys;
 pub mod manifest;
+mod tar;
 pub mod verify;
 pub mod write;
 

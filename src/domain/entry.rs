@@ -164,6 +164,18 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// The stable text form, as in an artifact's index.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Vanished => "vanished",
+            Self::SpecialSkipped => "special_skipped",
+            Self::NameRefused => "name_refused",
+            Self::Unreadable => "unreadable",
+            Self::Note => "note",
+        }
+    }
+
     /// True if a backup with such a problem misses something it was asked to store.
     pub fn makes_partial(self) -> bool {
         matches!(self, Self::Unreadable | Self::NameRefused)

@@ -86,6 +86,14 @@ pub enum Locator {
     },
 }
 
+impl std::fmt::Display for Locator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LocalFs { local_path, .. } => f.write_str(local_path),
+        }
+    }
+}
+
 /// How an artifact is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Encryption {

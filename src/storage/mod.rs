@@ -2,7 +2,7 @@
 //!
 //! Blocking on purpose: artifacts are written and read by threads that also compress and encrypt.
 
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 
 use crate::domain::{
     error_code::ErrorCode,
@@ -48,8 +48,20 @@ pub enum StorageError {
         /// Path or object.
         place: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
+}
+
+impl StorageError {
+    /// What the system said about `place`.
+    pub fn io(place: impl Into<String>, error: io::Error) -> Self {
+        let place = place.into();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { place },
+            io::ErrorKind::NotFound => Self::NotFound { place },
+            _ => Self::Io { place, source: error },
+        }
+    }
 }
 
 impl From<StorageError> for JobError {

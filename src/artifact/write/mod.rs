@@ -1,0 +1,8 @@
+//! Writes an artifact from what a connector captures.
+
+mod names;
+mod pack;
+mod settle;
+
+pub use pack::{ArtifactWriter, WriterOptions};
+pub use settle::{CaptureFacts, Written};
