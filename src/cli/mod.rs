@@ -21,12 +21,17 @@ struct Cli {
 
 /// One variant per command; its doc comment is the help.
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Start everything on this machine: a private PostgreSQL, a hub and a worker
+    Dev(dev::DevArgs),
+}
 
 impl Command {
     /// Runs it to its end.
     fn run(self) -> anyhow::Result<()> {
-        match self {}
+        match self {
+            Self::Dev(args) => dev::run(args),
+        }
     }
 }
 

@@ -23,5 +23,6 @@ pub use error::ConfigError;
 pub use hub::{AdminSeed, HubArgs, HubConfig, master_key};
 pub use log::LogArgs;
 pub use report::explain;
+pub use values::listen;
 pub use variables::{VARIABLES, Variable, variable};
 pub use worker::{WorkerArgs, WorkerConfig};

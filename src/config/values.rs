@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use url::Url;
 
 /// Address and port to listen on; the host must be an address, not a name.
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "is not an IP address with a port".to_owned())
 }
 

@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 pub mod age_keys;
 pub mod api_keys;
 pub mod audit_log;
+mod create;
 pub mod exports;
 pub mod idempotency_keys;
 pub mod ids;
@@ -28,6 +29,8 @@ pub mod tickets;
 pub mod users;
 pub mod worker_tokens;
 pub mod workers;
+
+pub use create::create_database;
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]

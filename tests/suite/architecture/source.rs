@@ -24,7 +24,10 @@ pub fn files() -> Vec<File> {
 
 fn collect(directory: &Path, files: &mut Vec<File>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for entry in fs::read_dir(root.join(directory)).expect("a source directory").flatten() {
+    for entry in fs::read_dir(root.join(directory))
+        .expect("a source directory")
+        .flatten()
+    {
         let path = directory.join(entry.file_name());
         if entry.path().is_dir() {
             collect(&path, files);
