@@ -1,0 +1,20 @@
+# syntax=docker/dockerfile:1
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --locked --release && cp target/release/xvault /xvault
+
+FROM debian:bookworm-slim
+# ssh, ssh-add, ssh-keygen and ssh-agent are how a worker reaches sources.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates openssh-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/xvault --shell /usr/sbin/nologin xvault \
+    && install -d -o xvault -g xvault -m 0700 /var/lib/xvault
+COPY --from=build /xvault /usr/local/bin/xvault
+COPY --chmod=0755 scripts/ready /usr/local/bin/xvault-ready
+USER xvault
+VOLUME /var/lib/xvault
+ENTRYPOINT ["xvault"]
