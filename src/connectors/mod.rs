@@ -16,9 +16,9 @@ use crate::domain::{
 pub mod egress;
 pub mod open;
 pub mod ssh;
+pub mod tar_stream;
 
 pub use open::{ConnectorContext, open};
-pub mod tar_stream;
 
 /// How many items may wait between connector and packer. With data chunks of at most
 /// [`CHUNK`] bytes this bounds the memory between the two at 16 MiB.
@@ -42,7 +42,8 @@ pub trait Connector: Send + Sync {
 /// What a probe found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProbeReport {
-    /// Fingerprint to approve next: the target's if it could be asked, else the jump host's.
+    /// Fingerprint to approve next: the target's, unless it is approved or could not be asked and
+    /// the jump host's is not approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// Whose `fingerprint` that is: `target` or `jump`.
@@ -55,6 +56,9 @@ pub struct ProbeReport {
     pub jump_host_keys: Vec<HostKey>,
     /// True if the identity is approved (of the jump host too, where there is one).
     pub identity_approved: bool,
+    /// True if an identity is approved and the host presents another one.
+    #[serde(default)]
+    pub identity_changed: bool,
     /// True if the credentials were sent and accepted. A password is only sent to an approved host.
     pub authenticated: bool,
     /// What the server calls itself, for example `OpenSSH_9.2p1 Debian-2+deb12u7`.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::probe;
 use crate::{
     connectors::{CaptureReport, CaptureSink, Connector, ProbeReport, open::ConnectorContext},
     domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError},
@@ -33,9 +34,12 @@ impl SshConnector {
 
 #[async_trait]
 impl Connector for SshConnector {
-    async fn probe(&self, _cancel: CancellationToken) -> Result<ProbeReport, JobError> {
-        let _ = (&self.brief, &self.ctx);
-        Err(JobError::new(ErrorCode::Internal, "not built in yet", ""))
+    async fn probe(&self, cancel: CancellationToken) -> Result<ProbeReport, JobError> {
+        // Dropping a probe ends its connections; nothing long runs on the source meanwhile.
+        cancel
+            .run_until_cancelled(probe::probe(&self.brief, &self.ctx))
+            .await
+            .unwrap_or_else(|| Err(JobError::new(ErrorCode::Cancelled, "the probe was cancelled", "")))
     }
 
     async fn capture(&self, _sink: CaptureSink, _cancel: CancellationToken) -> Result<CaptureReport, JobError> {

@@ -5,6 +5,9 @@
 pub mod askpass;
 mod connector;
 pub mod key;
+pub mod not_carried;
+mod paths;
+mod probe;
 pub mod remote_tar;
 pub mod session;
 mod spawner;

@@ -59,7 +59,7 @@ pub(super) async fn start(link: &Arc<Link>, script: &str, stdin: Stdio) -> Resul
     let announced = format!("printf \"\\nxvault-%s %s\\n\" {nonce} \"$$\"; {script}");
     // `exec` and single quotes mean the same to every login shell (sh, csh, fish); and since each of
     // them is a session leader, the announced id is also that of the process group.
-    let command = format!("exec sh -c '{}'", announced.replace('\'', r"'\''"));
+    let command = format!("exec sh -c {}", quote(&announced));
     if command.len() > MAX_COMMAND {
         return Err(JobError::new(
             ErrorCode::SourceLimit,
@@ -94,6 +94,11 @@ pub(super) async fn start(link: &Arc<Link>, script: &str, stdin: Stdio) -> Resul
         None if link.is_lost().await => Err(link.interruption()),
         None => Ok(None),
     }
+}
+
+/// `text` as one word of a shell's command line.
+pub fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Reads up to and including the announcement, byte by byte so that nothing after it is consumed.

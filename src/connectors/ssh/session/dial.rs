@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{
     classify::{self, Cause},
     dir::SessionDir,
-    hop::Hop,
+    hop::{Hop, Login},
     host_key::{FAMILIES, HostKeyCheck, Trust, is_of_family},
     master::{Attempt, Master, Route},
 };
@@ -26,8 +26,6 @@ pub(crate) struct Dialer {
 pub(crate) struct Reached {
     /// The connection.
     pub(super) master: Master,
-    /// The host key it was made with.
-    pub(crate) host_key: Option<HostKey>,
 }
 
 impl Reached {
@@ -42,11 +40,20 @@ impl Reached {
     }
 }
 
+/// A host key that was not accepted, and who presented it.
+#[derive(Debug, Clone)]
+pub(crate) struct Presented {
+    /// The key the host prefers among those asked for.
+    pub(crate) key: HostKey,
+    /// What the server calls itself.
+    pub(crate) server: Option<String>,
+}
+
 /// Why a hop was not reached.
 #[derive(Debug)]
 pub(crate) enum NotReached {
-    /// It presented a key that `Trust` does not accept: the one it prefers.
-    HostKey(HostKey),
+    /// It presented a key that `Trust` does not accept.
+    HostKey(Presented),
     /// It has no host key of the families asked for.
     NoHostKey(JobError),
     /// Anything else.
@@ -58,7 +65,7 @@ impl NotReached {
     pub(crate) fn into_error(self, hop: &Hop, trust: &Trust) -> JobError {
         match self {
             Self::Failed(error) | Self::NoHostKey(error) => error,
-            Self::HostKey(key) => refused_host_key(hop, trust, &key),
+            Self::HostKey(presented) => refused_host_key(hop, trust, &presented.key),
         }
     }
 }
@@ -84,9 +91,9 @@ impl Dialer {
         hop: &Hop,
         jump: Option<&Reached>,
         family: &[&str],
-    ) -> Result<Option<HostKey>, JobError> {
+    ) -> Result<Option<Presented>, JobError> {
         match self.dial_families(hop, jump, &Trust::Nobody, &[family]).await {
-            Err(NotReached::HostKey(key)) => Ok(Some(key)),
+            Err(NotReached::HostKey(presented)) => Ok(Some(presented)),
             Err(NotReached::NoHostKey(_)) => Ok(None),
             Err(NotReached::Failed(error)) => Err(error),
             Ok(reached) => {
@@ -136,8 +143,10 @@ impl Dialer {
     ) -> Result<Reached, NotReached> {
         let (place, check) = self.prepare(hop, trust).map_err(NotReached::Failed)?;
         let mut families = families.to_vec();
-        let mut preferred: Option<HostKey> = None;
-        let mut logins = hop.logins.iter();
+        let mut preferred: Option<Presented> = None;
+        // A password is for approved hosts only, whatever else is accepted.
+        let may_send = |login: &&Login| *trust != Trust::Anyone || matches!(login, Login::Key(_));
+        let mut logins = hop.logins.iter().filter(may_send);
         let mut login = logins.next();
         while let Some(with) = login {
             check.reset();
@@ -154,10 +163,7 @@ impl Dialer {
             let presented = check.presented();
             let failure = match outcome {
                 Ok(master) => {
-                    return Ok(Reached {
-                        master,
-                        host_key: presented,
-                    });
+                    return Ok(Reached { master });
                 }
                 Err(failure) => failure,
             };
@@ -165,14 +171,15 @@ impl Dialer {
                 Cause::HostKey(key) => {
                     // The approved key may be another of this host's: offer to see those as well.
                     families.retain(|family| !is_of_family(&key.algorithm, family));
-                    let first = preferred.get_or_insert(key);
+                    let server = classify::server_version(&failure.said);
+                    let first = preferred.get_or_insert(Presented { key, server });
                     if families.is_empty() || !matches!(trust, Trust::Pinned(_)) {
                         return Err(NotReached::HostKey(first.clone()));
                     }
                 }
                 Cause::NoHostKey(error) => {
                     return Err(match preferred {
-                        Some(key) => NotReached::HostKey(key),
+                        Some(presented) => NotReached::HostKey(presented),
                         None => NotReached::NoHostKey(error),
                     });
                 }

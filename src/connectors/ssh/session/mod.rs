@@ -20,7 +20,7 @@ mod link;
 mod log;
 mod master;
 
-pub use child::{RemoteChild, RemoteExit};
+pub use child::{RemoteChild, RemoteExit, quote};
 pub(super) use classify::clean;
 pub(super) use dial::{Dialer, NotReached, Reached};
 pub use dir::sweep_stale_sessions;
@@ -108,11 +108,6 @@ impl SshSession {
     /// `host:port` as the user named it, for messages.
     pub fn place(&self) -> &str {
         &self.link.place
-    }
-
-    /// The hop this session is logged in on.
-    pub(super) fn target(&self) -> &Reached {
-        &self.target
     }
 
     /// Why the connection was lost, once a stream has ended or failed before its time.
@@ -207,6 +202,16 @@ impl SshSession {
             stdout: process.stdout().take(),
             _process: process,
         })
+    }
+
+    /// The server has no SFTP, or something else answers in its place.
+    pub fn no_sftp(&self) -> JobError {
+        JobError::new(
+            ErrorCode::ProtocolError,
+            format!("{} does not serve SFTP to this account", self.place()),
+            "Enable the sftp subsystem in the server's sshd_config (Subsystem sftp internal-sftp), and keep the \
+             account's shell start-up files from printing anything.",
+        )
     }
 
     /// Ends the connection; returns when ssh is gone and its private directory removed.
