@@ -55,6 +55,14 @@ impl DbError {
         }
     }
 
+    /// True if the server does not accept our name and password.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.starts_with("28")),
+            _ => false,
+        }
+    }
+
     /// True if the database may be fine again in a moment: it is away, restarting or out of
     /// connections. The same statement may then be tried again.
     pub fn is_away(&self) -> bool {

@@ -15,7 +15,6 @@ use std::{
 use anyhow::{Context, ensure};
 use rustix::process::Signal;
 use secrecy::SecretString;
-use sqlx::{Connection, PgConnection};
 
 use super::{cluster::Cluster, leash::leashed, stale, state::State, supervisor::Supervised};
 use crate::{
@@ -150,18 +149,17 @@ impl Tree {
 
     /// Waits for PostgreSQL, then brings the database up to date.
     pub async fn prepare_database(&self) -> anyhow::Result<()> {
-        let mut connection = loop {
-            match PgConnection::connect_with(&self.cluster.options("postgres")).await {
-                Ok(connection) => break connection,
-                // Wrong password: another cluster's secrets. Waiting does not help.
-                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("28")) => {
+        let server = self.cluster.options("postgres");
+        loop {
+            match crate::db::create_database(&server, DATABASE).await {
+                Ok(()) => break,
+                // Another cluster's secrets: waiting does not help.
+                Err(error) if error.is_refusal() => {
                     return Err(error).context("the database refuses the password kept in secrets/database.password");
                 }
                 Err(_) => tokio::time::sleep(ASK).await,
             }
-        };
-        crate::db::create_database(&mut connection, DATABASE).await?;
-        connection.close().await?;
+        }
         let migrate = command(&self.binary, "migrate", &self.migrate)?;
         let status = tokio::process::Command::from(migrate)
             .kill_on_drop(true)

@@ -14,15 +14,24 @@ impl File {
     }
 }
 
-/// Every path that starts with one of `roots`.
+/// Every path that starts with one of `roots`: names of crates.
 pub fn external(tokens: &TokenStream, roots: &[&str]) -> Vec<Vec<String>> {
+    // Behind `::` or a dot the name is part of something else.
+    paths(tokens, roots, &|trees, at| !is_behind(trees, at))
+}
+
+/// Every path from one of `names` on, whatever stands before it: `chrono::Utc::now` is `Utc::now`.
+pub fn mentions(tokens: &TokenStream, names: &[&str]) -> Vec<Vec<String>> {
+    paths(tokens, names, &|_, _| true)
+}
+
+fn paths(tokens: &TokenStream, starts: &[&str], counts: &dyn Fn(&[TokenTree], usize) -> bool) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let trees: Vec<_> = tokens.clone().into_iter().collect();
     for (at, tree) in trees.iter().enumerate() {
         match tree {
-            TokenTree::Group(group) => found.extend(external(&group.stream(), roots)),
-            // A root is no root behind `::` (it is then part of another path) or a dot.
-            TokenTree::Ident(ident) if roots.contains(&ident.to_string().as_str()) && !is_behind(&trees, at) => {
+            TokenTree::Group(group) => found.extend(paths(&group.stream(), starts, counts)),
+            TokenTree::Ident(ident) if starts.contains(&ident.to_string().as_str()) && counts(&trees, at) => {
                 expand(&trees[at..], &[], &mut found);
             }
             _ => {}

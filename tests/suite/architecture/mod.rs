@@ -6,7 +6,7 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use imports::external;
+use imports::{external, mentions};
 use source::{File, files};
 
 /// Hard limit; most files stay below 250.
@@ -92,7 +92,7 @@ fn sql_lives_in_db_and_apalis_in_queue() {
 fn only_the_clock_asks_for_the_time() {
     let mut faults = Vec::new();
     for file in files().iter().filter(|file| file.module != ["clock"]) {
-        for path in external(&file.tokens, &["Utc", "Local", "SystemTime"]) {
+        for path in mentions(&file.tokens, &["Utc", "Local", "SystemTime"]) {
             if path.get(1).is_some_and(|name| name == "now") {
                 faults.push(format!("{}: {}", file.path, path.join("::")));
             }
@@ -153,6 +153,17 @@ fn parsed(module: &[&str], text: &str) -> File {
         tokens: text.parse().expect("Rust"),
         text: text.to_owned(),
     }
+}
+
+#[test]
+fn paths_into_other_crates_are_found() {
+    let file = parsed(&["x"], "fn f(pool: sqlx::PgPool) { chrono::Utc::now(); a.sqlx::b() }");
+    assert_eq!(external(&file.tokens, &["sqlx"]), [["sqlx", "PgPool"]]);
+    assert!(
+        mentions(&file.tokens, &["Utc"])
+            .iter()
+            .any(|path| path == &["Utc", "now"])
+    );
 }
 
 #[test]
