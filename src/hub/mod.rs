@@ -4,6 +4,7 @@
 //! stands in [`views`].
 
 pub mod actions;
+pub mod live;
 pub mod rate_limit;
 pub mod state;
 pub mod views;

@@ -2,17 +2,26 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hkdf::hmac::{Hmac, Mac};
 use secrecy::SecretString;
-use sqlx::PgPool;
+use sha2::Sha256;
+use sqlx::{PgPool, Postgres, Transaction, pool::PoolConnection};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::rate_limit::LoginLimits;
+use super::{actions::ActionError, live::Live, rate_limit::LoginLimits};
 use crate::{
     clock::Clock,
-    crypto::{envelope::MasterKey, jwt::AccessTokens},
+    crypto::{
+        envelope::{DataKey, MasterKey},
+        jwt::AccessTokens,
+        tokens,
+    },
+    db::{DbError, tenant_keys},
+    domain::ids::{SessionId, TenantId},
 };
 
 /// How many passwords are hashed at once: each takes 19 MiB and a core.
@@ -29,6 +38,8 @@ pub struct Hub {
     pub keys: Arc<Keys>,
     /// What the operator chose.
     pub settings: Arc<HubSettings>,
+    /// Which jobs changed just now.
+    pub live: Live,
     /// Failed sign-ins.
     pub login_limits: Arc<LoginLimits>,
     /// Taken while a password is hashed.
@@ -65,10 +76,22 @@ pub struct Keys {
     /// Signs access tokens.
     pub access_tokens: AccessTokens,
     /// Makes CSRF tokens out of session ids.
-    pub csrf: Zeroizing<[u8; 32]>,
+    csrf: Zeroizing<[u8; 32]>,
 }
 
 impl Keys {
+    /// The token that a form of a browser session carries.
+    pub fn csrf_token(&self, session: &SessionId) -> String {
+        let mut mac = csrf_mac(&self.csrf);
+        mac.update(session.as_str().as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
+    /// True if `token` is that of the session; takes the same time whatever is wrong with it.
+    pub fn csrf_matches(&self, session: &SessionId, token: &str) -> bool {
+        tokens::matches(self.csrf_token(session).as_bytes(), token.as_bytes())
+    }
+
     /// Derives everything from the master key.
     pub fn new(master: MasterKey) -> Self {
         Self {
@@ -77,6 +100,12 @@ impl Keys {
             master,
         }
     }
+}
+
+fn csrf_mac(key: &[u8; 32]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length.
+    #[allow(clippy::expect_used)]
+    Hmac::new_from_slice(key).expect("32 bytes are a valid key")
 }
 
 impl Hub {
@@ -93,10 +122,47 @@ impl Hub {
             clock,
             keys: Arc::new(Keys::new(master)),
             settings: Arc::new(settings),
+            live: Live::default(),
             login_limits: Arc::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES)),
             http: reqwest::Client::builder().user_agent("xvault-hub").build()?,
             shutdown,
         })
+    }
+
+    /// A connection of the pool.
+    pub async fn connection(&self) -> Result<PoolConnection<Postgres>, ActionError> {
+        Ok(self.pool.acquire().await.map_err(DbError::from)?)
+    }
+
+    /// A transaction, rolled back unless [`Hub::commit`] gets it.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, ActionError> {
+        Ok(self.pool.begin().await.map_err(DbError::from)?)
+    }
+
+    /// Makes what a transaction did last.
+    pub async fn commit(&self, transaction: Transaction<'static, Postgres>) -> Result<(), ActionError> {
+        Ok(transaction.commit().await.map_err(DbError::from)?)
+    }
+
+    /// The data key of a tenant.
+    pub async fn data_key(&self, conn: &mut sqlx::PgConnection, tenant: &TenantId) -> Result<DataKey, ActionError> {
+        let wrapped = tenant_keys::get(conn, tenant).await?;
+        let wrapped = wrapped.ok_or_else(|| ActionError::internal(format!("tenant {tenant} has no data key")))?;
+        Ok(self.keys.master.unwrap_data_key(tenant, &wrapped)?)
+    }
+
+    /// Runs a password hash beside the async threads, a few at a time.
+    pub async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ActionError> {
+        let turn = self.password_hashes.clone().acquire_owned().await;
+        let turn = turn.map_err(ActionError::internal)?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        hashed.await.map_err(ActionError::internal)
     }
 }

@@ -1,7 +1,11 @@
 //! Why an action did not happen. Each variant is one kind of answer; nothing converts into
 //! [`ActionError::Internal`] except faults of our own.
 
-use crate::domain::{field_error::FieldError, ids::JobId};
+use crate::{
+    crypto::envelope::EnvelopeError,
+    db::DbError,
+    domain::{field_error::FieldError, ids::JobId},
+};
 
 /// Why an action did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +48,43 @@ impl ActionError {
         Self::Invalid(vec![FieldError::new(pointer, detail)])
     }
 
+    /// Refuses if there is any fault.
+    pub fn unless_valid(faults: Vec<FieldError>) -> Result<(), Self> {
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Invalid(faults))
+        }
+    }
+
     /// A fault of our own.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+}
+
+impl From<DbError> for ActionError {
+    fn from(error: DbError) -> Self {
+        if error.is_away() {
+            tracing::warn!(%error, "the database is away");
+            Self::Unavailable("the database is not reachable just now; try again in a moment".into())
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl From<EnvelopeError> for ActionError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// Turns running into `constraint` into a conflict that says `detail`; everything else stays what it is.
+pub(super) fn conflict_on(error: DbError, constraint: &str, detail: &str) -> ActionError {
+    if error.constraint() == Some(constraint) {
+        ActionError::Conflict(detail.to_owned())
+    } else {
+        error.into()
     }
 }

@@ -5,14 +5,12 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::ActionError;
-
-/// Largest page.
-pub const MAX_LIMIT: i64 = 200;
+use crate::db::Page;
 
 /// Which page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Most items, 1 to [`MAX_LIMIT`].
+    /// Most items, 1 to [`Page::MAX_LIMIT`].
     pub limit: i64,
     /// Go on after this id.
     pub cursor: Option<String>,
@@ -21,7 +19,7 @@ pub struct ListQuery {
 impl Default for ListQuery {
     fn default() -> Self {
         Self {
-            limit: 50,
+            limit: Page::DEFAULT_LIMIT,
             cursor: None,
         }
     }
@@ -33,13 +31,24 @@ impl ListQuery {
         Self { limit, cursor: None }
     }
 
-    /// The cursor as the id it has to be.
-    pub(super) fn after<Id: FromStr>(&self) -> Result<Option<Id>, ActionError> {
-        let parse = |text: &String| {
-            text.parse()
-                .map_err(|_| ActionError::invalid("/cursor", "is not a cursor that this list gave out"))
-        };
-        self.cursor.as_ref().map(parse).transpose()
+    /// What to ask the database for: one row more than the page holds, to know whether there are more.
+    pub(super) fn page<Id: FromStr>(&self) -> Result<Page, ActionError> {
+        if !(1..=Page::MAX_LIMIT).contains(&self.limit) {
+            let detail = format!("must be between 1 and {}", Page::MAX_LIMIT);
+            return Err(ActionError::invalid("/limit", detail));
+        }
+        if let Some(cursor) = &self.cursor
+            && cursor.parse::<Id>().is_err()
+        {
+            return Err(ActionError::invalid(
+                "/cursor",
+                "is not a cursor that this list gave out",
+            ));
+        }
+        Ok(Page {
+            limit: self.limit + 1,
+            after: self.cursor.clone(),
+        })
     }
 }
 
@@ -53,20 +62,24 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Makes a page of rows that were asked for with one more than the limit.
-    pub(super) fn cut<Row>(
-        mut rows: Vec<Row>,
-        limit: i64,
-        id: impl Fn(&Row) -> String,
-        view: impl Fn(Row) -> T,
-    ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(id) } else { None };
-        Self {
-            items: rows.into_iter().map(view).collect(),
-            next_cursor,
+    /// Makes a page of the rows that [`ListQuery::page`] asked for.
+    pub(super) fn cut(mut items: Vec<T>, query: &ListQuery, id: impl Fn(&T) -> &str) -> Self {
+        let limit = usize::try_from(query.limit).unwrap_or(0);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = if more {
+            items.last().map(|item| id(item).to_owned())
+        } else {
+            None
+        };
+        Self { items, next_cursor }
+    }
+
+    /// The same page with each item in another form.
+    pub(super) fn map<U>(self, form: impl FnMut(T) -> U) -> List<U> {
+        List {
+            items: self.items.into_iter().map(form).collect(),
+            next_cursor: self.next_cursor,
         }
     }
 }

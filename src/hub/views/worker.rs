@@ -1,10 +1,13 @@
 //! A worker as the platform's administrator sees it.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::ids::WorkerId;
+use crate::domain::{
+    ids::WorkerId,
+    worker::{Worker, WorkerState},
+};
 
 /// A process of the data plane.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -32,20 +35,6 @@ pub struct WorkerView {
     pub storage: StorageView,
 }
 
-/// How a worker is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerState {
-    /// Takes jobs.
-    Online,
-    /// Runs, but takes no backups; see the reason.
-    Paused,
-    /// Finishes what it has, then stops.
-    Draining,
-    /// Not heard of for a while, or stopped.
-    Away,
-}
-
 /// Room for backups.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct StorageView {
@@ -53,4 +42,25 @@ pub struct StorageView {
     pub total_bytes: Option<i64>,
     /// What is left, in bytes.
     pub free_bytes: Option<i64>,
+}
+
+impl WorkerView {
+    /// A worker as seen at `now`.
+    pub fn new(worker: Worker, now: DateTime<Utc>) -> Self {
+        Self {
+            state: worker.state(now),
+            id: worker.id,
+            hostname: worker.hostname,
+            version: worker.version,
+            paused_reason: worker.paused_reason,
+            first_seen_at: worker.first_seen_at,
+            last_seen_at: worker.last_seen_at,
+            running: worker.running,
+            concurrency: worker.concurrency,
+            storage: StorageView {
+                total_bytes: worker.storage_total_bytes,
+                free_bytes: worker.storage_free_bytes,
+            },
+        }
+    }
 }
