@@ -4,4 +4,5 @@ pub mod age_keys;
 pub mod envelope;
 pub mod jwt;
 pub mod password;
+pub mod ssh_key;
 pub mod tokens;

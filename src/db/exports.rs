@@ -44,6 +44,17 @@ pub async fn of_job(conn: &mut PgConnection, tenant_id: &TenantId, job_id: &JobI
     )
 }
 
+/// The exports that some restores of a tenant made.
+pub async fn of_jobs(conn: &mut PgConnection, tenant_id: &TenantId, job_ids: &[JobId]) -> Result<Vec<Export>, DbError> {
+    Ok(
+        sqlx::query_as("select * from exports where tenant_id = $1 and job_id = any($2)")
+            .bind(tenant_id)
+            .bind(job_ids)
+            .fetch_all(conn)
+            .await?,
+    )
+}
+
 /// The export a worker was asked for by a link. No tenant here: the token in the link is the permission.
 pub async fn on_worker(
     conn: &mut PgConnection,

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::{
     ids::{JobId, SnapshotId, SourceId, WorkerId},
     job::{JobError, JobKind, JobState, Progress, Warnings},
+    job_event::JobEventKind,
 };
 
 /// One unit of work.
@@ -78,9 +79,8 @@ pub struct JobEventView {
     pub at: DateTime<Utc>,
     /// During which attempt.
     pub attempt: i32,
-    /// `queued`, `claimed`, `phase`, `retry`, `cancel_requested`, `succeeded`, `partial`, `failed`, `cancelled`
-    /// or `lease_lost`.
-    pub kind: String,
+    /// What it was.
+    pub kind: JobEventKind,
     /// In words.
     pub message: String,
 }

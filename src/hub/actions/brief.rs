@@ -1,0 +1,86 @@
+//! Briefs: what the worker that holds a job's lease needs for it, and nothing else.
+
+use secrecy::SecretString;
+use sqlx::PgConnection;
+
+use super::{ActionError, credentials, export_links, file_keys, jobs::NO_JOB};
+use crate::{
+    crypto::tokens,
+    db::{age_keys, jobs, snapshots, sources, worker_tokens},
+    domain::{
+        brief::{Brief, BriefRequest, ExposedCredentials, FileKeys, SourceBrief},
+        ids::JobId,
+        job::{Job, JobKind, JobPayload},
+    },
+    hub::Hub,
+};
+
+/// Lets only workers through.
+pub async fn require_worker(hub: &Hub, token: &SecretString) -> Result<(), ActionError> {
+    let hash = tokens::hash(token);
+    let configured = hub.settings.worker_token.as_ref();
+    if configured.is_some_and(|own| tokens::matches(&tokens::hash(own), &hash)) {
+        return Ok(());
+    }
+    if worker_tokens::is_accepted(&mut *hub.connection().await?, &hash).await? {
+        return Ok(());
+    }
+    Err(ActionError::Unauthenticated("the worker token is unknown or revoked"))
+}
+
+/// The brief of a job, for the worker that holds its lease. Without the lease the job does not exist.
+pub async fn of_job(hub: &Hub, id: &JobId, request: &BriefRequest) -> Result<Brief, ActionError> {
+    let mut conn = hub.connection().await?;
+    let job = jobs::held_by(&mut conn, id, &request.worker_id, request.lease_id).await?;
+    let job = job.ok_or(NO_JOB)?;
+    let mut brief = Brief {
+        source: None,
+        recipients: Vec::new(),
+        file_keys: None,
+        export_token: None,
+    };
+    match job.kind {
+        JobKind::Backup => {
+            brief.source = Some(source(&mut conn, hub, &job).await?);
+            brief.recipients = age_keys::active_recipients(&mut conn, &job.tenant_id).await?;
+        }
+        JobKind::Probe => brief.source = Some(source(&mut conn, hub, &job).await?),
+        JobKind::Restore | JobKind::Verify => {
+            brief.file_keys = keys(&mut conn, hub, &job).await?;
+            if let JobPayload::Restore { export_id, .. } = &job.payload {
+                let key = hub.data_key(&mut conn, &job.tenant_id).await?;
+                brief.export_token = Some(export_links::token(&key, export_id));
+            }
+        }
+        JobKind::Delete => {}
+    }
+    Ok(brief)
+}
+
+async fn source(conn: &mut PgConnection, hub: &Hub, job: &Job) -> Result<SourceBrief, ActionError> {
+    let source = sources::get(conn, &job.tenant_id, &job.source_id).await?;
+    let source = source.filter(|source| source.deleted_at.is_none()).ok_or(NO_JOB)?;
+    let key = hub.data_key(conn, &job.tenant_id).await?;
+    let credentials = credentials::open(conn, &key, &job.tenant_id, &job.source_id).await?;
+    Ok(SourceBrief {
+        kind: source.kind,
+        config: source.config,
+        credentials: ExposedCredentials(credentials),
+        identity: source.identity,
+    })
+}
+
+async fn keys(conn: &mut PgConnection, hub: &Hub, job: &Job) -> Result<Option<FileKeys>, ActionError> {
+    let Some(snapshot_id) = &job.snapshot_id else {
+        return Ok(None);
+    };
+    let snapshot = snapshots::get(conn, &job.tenant_id, snapshot_id).await?;
+    let snapshot = snapshot.ok_or(NO_JOB)?;
+    let headers = [&snapshot.new.backup_header[..], &snapshot.new.index_header];
+    let keys = file_keys::of_headers(conn, hub, &job.tenant_id, headers).await?;
+    Ok(keys.map(|[backup, index]| FileKeys {
+        snapshot_id: snapshot_id.clone(),
+        backup: backup.to_base64(),
+        index: index.to_base64(),
+    }))
+}
