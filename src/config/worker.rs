@@ -53,6 +53,12 @@ pub struct WorkerArgs {
     /// How long jobs may go on after a stop signal before they are handed back
     #[arg(long, env = "XVAULT_SHUTDOWN_GRACE", value_name = "TIME", default_value = "30s", value_parser = values::duration)]
     shutdown_grace: Duration,
+    /// How long a job is held without a sign of life from its worker
+    #[arg(long, env = "XVAULT_LEASE", value_name = "TIME", default_value = "30s", value_parser = values::duration, hide = true)]
+    lease: Duration,
+    /// Pause before the second attempt of a job
+    #[arg(long, env = "XVAULT_RETRY_BASE", value_name = "TIME", default_value = "30s", value_parser = values::duration, hide = true)]
+    retry_base: Duration,
 }
 
 fn worker_id(text: &str) -> Result<WorkerId, String> {
@@ -91,6 +97,10 @@ pub struct WorkerConfig {
     pub min_free_bytes: u64,
     /// How long jobs may go on after a stop signal.
     pub shutdown_grace: Duration,
+    /// How long a claim holds a job without being renewed; shortened in tests.
+    pub lease: Duration,
+    /// Pause before the second attempt of a job; shortened in tests.
+    pub retry_base: Duration,
 }
 
 impl WorkerConfig {
@@ -114,6 +124,8 @@ impl WorkerConfig {
             egress_allow: args.egress_allow,
             min_free_bytes: args.min_free,
             shutdown_grace: args.shutdown_grace,
+            lease: args.lease,
+            retry_base: args.retry_base,
         })
     }
 }

@@ -83,6 +83,17 @@ impl DbError {
             Self::Migrate(_) | Self::Url(_) => false,
         }
     }
+
+    /// True if the schema is not there yet: a process of ours that may change it has not started.
+    pub fn is_unprepared(&self) -> bool {
+        match self {
+            // undefined table or schema, insufficient privilege, unknown database or role
+            Self::Sqlx(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| matches!(code.as_ref(), "42P01" | "3F000" | "42501" | "3D000" | "28000" | "28P01")),
+            _ => false,
+        }
+    }
 }
 
 /// One page of a list, newest first.

@@ -8,12 +8,14 @@ use sqlx::PgPool;
 
 use crate::db::DbError;
 
+mod consumer;
 mod enqueue;
 pub mod orders;
 mod requeue;
 pub mod route;
 mod ticket;
 
+pub use consumer::Consumer;
 pub use enqueue::{EnqueueError, enqueue};
 pub use requeue::{fail, hand_back, reap};
 pub use ticket::{push_at, push_now};

@@ -1,1 +1,23 @@
-//! The data plane: claims jobs and moves data.
+//! The data plane: claims jobs, moves data, serves what lies on its own disk.
+//!
+//! Knows connectors, artifacts, storage, the queue and `db`. It must not know the hub's code: from
+//! the hub it gets a brief over HTTP, and only for jobs it holds.
+
+mod attempt;
+mod brief;
+mod cleanup;
+mod downloads;
+mod heartbeat;
+mod identity;
+mod jobs;
+mod keeper;
+mod node;
+mod on_disk;
+mod outcome;
+mod permit;
+mod report;
+mod run;
+mod server;
+mod timing;
+
+pub use run::{WorkerError, run};

@@ -1,0 +1,49 @@
+//! Keeps the lease of an attempt while its work goes on.
+
+use std::{convert::Infallible, time::Duration};
+
+use super::{
+    attempt::{Attempt, StopReason},
+    node::Node,
+};
+use crate::db::{
+    DbError,
+    jobs::{self, Renewal},
+};
+
+/// Longest pause between renewals while the database is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Renews the lease and writes progress until the future is dropped. Stops the attempt when somebody
+/// cancelled the job or when the lease is lost. A database that is away stops nothing: the work goes
+/// on, and if the lease ran out meanwhile, the report will be refused.
+pub async fn keep(node: &Node, attempt: &Attempt) -> Infallible {
+    let mut pause = node.timing.renew_every;
+    loop {
+        tokio::time::sleep(pause).await;
+        match tokio::time::timeout(node.timing.lease, renew(node, attempt)).await {
+            Ok(Ok(Renewal::Held { cancel_requested })) => {
+                pause = node.timing.renew_every;
+                if cancel_requested {
+                    attempt.stop(StopReason::Cancelled);
+                }
+            }
+            Ok(Ok(Renewal::Lost)) => {
+                tracing::warn!(job = %attempt.job.id, "the lease is lost; ending the work");
+                attempt.stop(StopReason::LeaseLost);
+                // Nothing is left to keep; whoever runs us drops us when the work has ended.
+                return std::future::pending().await;
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(job = %attempt.job.id, %error, "cannot renew the lease; the work goes on");
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(_) => tracing::warn!(job = %attempt.job.id, "the database does not answer; the work goes on"),
+        }
+    }
+}
+
+async fn renew(node: &Node, attempt: &Attempt) -> Result<Renewal, DbError> {
+    let mut conn = node.pool.acquire().await?;
+    jobs::renew(&mut conn, &attempt.lease, node.timing.lease, &attempt.progress()).await
+}

@@ -1,0 +1,156 @@
+//! What the parts of one worker process share.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::{attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, timing::Timing};
+use crate::{
+    clock::Clock,
+    config::WorkerConfig,
+    connectors::{egress::EgressPolicy, open::ConnectorContext},
+    domain::{
+        ids::{ExportId, JobId, WorkerId},
+        snapshot::SnapshotKey,
+    },
+    storage::{Storage, local_fs::LocalFs},
+};
+
+/// One worker process.
+pub struct Node {
+    /// Its lasting identity.
+    pub id: WorkerId,
+    /// What the operator chose.
+    pub config: WorkerConfig,
+    /// Periods.
+    pub timing: Timing,
+    /// The database, with a worker's rights.
+    pub pool: PgPool,
+    /// Wall time.
+    pub clock: Clock,
+    /// Where snapshots lie.
+    pub storage: Arc<LocalFs>,
+    /// Where briefs come from.
+    pub hub: HubClient,
+    /// Which addresses sources may have.
+    pub egress: Arc<EgressPolicy>,
+    /// Fires when the process should stop: nothing new is taken.
+    pub stopping: CancellationToken,
+    /// Downloads under way.
+    pub ledger: Ledger,
+    /// Our own program, which ssh calls for passwords.
+    pub askpass: PathBuf,
+    /// The attempts of this process, one per job.
+    attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
+}
+
+/// The parts of a [`Node`] that are made elsewhere.
+pub struct Parts {
+    /// As in [`Node`].
+    pub id: WorkerId,
+    /// As in [`Node`].
+    pub config: WorkerConfig,
+    /// As in [`Node`].
+    pub pool: PgPool,
+    /// As in [`Node`].
+    pub clock: Clock,
+    /// As in [`Node`].
+    pub storage: Arc<LocalFs>,
+    /// As in [`Node`].
+    pub hub: HubClient,
+    /// As in [`Node`].
+    pub askpass: PathBuf,
+    /// As in [`Node`].
+    pub stopping: CancellationToken,
+}
+
+impl Node {
+    /// Joins the parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let timing = Timing::new(parts.config.lease, parts.config.retry_base);
+        let egress = Arc::new(EgressPolicy::new(parts.config.egress_allow.clone()));
+        Arc::new(Self {
+            id: parts.id,
+            timing,
+            pool: parts.pool,
+            clock: parts.clock,
+            storage: parts.storage,
+            hub: parts.hub,
+            egress,
+            stopping: parts.stopping,
+            ledger: Ledger::default(),
+            askpass: parts.askpass,
+            attempts: Mutex::default(),
+            config: parts.config,
+        })
+    }
+
+    /// Why this worker takes no backups just now; `None` if it does.
+    pub fn paused_reason(&self) -> Option<String> {
+        match self.storage.space() {
+            Ok(Some((_, free))) if free < self.config.min_free_bytes => Some(format!(
+                "{} has {} MiB free, less than XVAULT_MIN_FREE ({} MiB)",
+                self.config.storage_dir.display(),
+                free >> 20,
+                self.config.min_free_bytes >> 20
+            )),
+            Ok(_) => None,
+            Err(error) => Some(format!("the storage cannot be used: {error}")),
+        }
+    }
+
+    /// What connectors need of us.
+    pub fn connector_context(&self) -> ConnectorContext {
+        ConnectorContext {
+            egress: self.egress.clone(),
+            tmp_dir: self.config.tmp_dir.clone(),
+            askpass: self.askpass.clone(),
+        }
+    }
+
+    /// Where the file of an export lies.
+    pub fn export_path(&self, id: &ExportId) -> PathBuf {
+        self.exports_dir().join(id.as_str())
+    }
+
+    /// Where exports lie.
+    pub fn exports_dir(&self) -> PathBuf {
+        self.config.data_dir.join("exports")
+    }
+
+    /// Enters an attempt; returns the one of the same job that is still running here, if there is.
+    pub fn enter(&self, attempt: &Arc<Attempt>) -> Option<Arc<Attempt>> {
+        self.attempts().insert(attempt.job.id.clone(), attempt.clone())
+    }
+
+    /// Takes an attempt off the list, unless a later one of the same job has its place.
+    pub fn leave(&self, attempt: &Arc<Attempt>) {
+        let mut attempts = self.attempts();
+        if attempts
+            .get(&attempt.job.id)
+            .is_some_and(|current| Arc::ptr_eq(current, attempt))
+        {
+            attempts.remove(&attempt.job.id);
+        }
+    }
+
+    /// The attempts that run now.
+    pub fn running(&self) -> Vec<Arc<Attempt>> {
+        self.attempts().values().cloned().collect()
+    }
+
+    /// True if an attempt that runs now is storing this snapshot.
+    pub fn is_storing(&self, key: &SnapshotKey) -> bool {
+        self.attempts().values().any(|attempt| attempt.stores(key))
+    }
+
+    fn attempts(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Arc<Attempt>>> {
+        // A panic elsewhere does not make this map less true.
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,91 @@
+//! A permit from the queue: claims the next due job, and sees its attempt through to the report.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+
+use super::{
+    attempt::{Attempt, StopReason},
+    jobs, keeper,
+    node::Node,
+    report::report,
+};
+use crate::{
+    db::{self, DbError, jobs::Claimed},
+    domain::{error_code::ErrorCode, job::JobError},
+    queue,
+};
+
+/// How long a permit that this worker cannot use stays with the queue, so that another one gets it.
+const PASS_ON_AFTER: TimeDelta = TimeDelta::seconds(2);
+
+/// How often a claim is tried while the database is away, before the permit is left to the sweeper.
+const CLAIM_TRIES: u32 = 5;
+
+/// Uses one permit of `queue_name`.
+pub async fn use_permit(node: Arc<Node>, queue_name: String) {
+    match claim_patiently(&node, &queue_name).await {
+        Ok(Some(claimed)) => run(node, claimed).await,
+        Ok(None) => {}
+        Err(error) => tracing::warn!(queue = queue_name, %error, "could not claim a job"),
+    }
+}
+
+async fn claim_patiently(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError> {
+    let mut tries = 0;
+    loop {
+        match claim(node, queue_name).await {
+            Err(error) if error.is_away() && tries < CLAIM_TRIES => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(200) * tries).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Claims, or passes the permit on: while this process stops, and when the disk is too full for the
+/// backups that are due.
+async fn claim(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError> {
+    let mut tx = node.pool.begin().await?;
+    if node.stopping.is_cancelled() {
+        queue::push_now(&mut tx, queue_name).await?;
+        tx.commit().await?;
+        return Ok(None);
+    }
+    let backups = node.paused_reason().is_none();
+    let claimed = db::jobs::claim(&mut tx, queue_name, &node.id, node.timing.lease, backups).await?;
+    if claimed.is_none() && !backups && db::jobs::has_due(&mut tx, queue_name).await? {
+        queue::push_at(&mut tx, queue_name, node.clock.now() + PASS_ON_AFTER, 1).await?;
+    }
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// Runs one attempt: the work in a task of its own, the lease kept beside it, then the report.
+async fn run(node: Arc<Node>, claimed: Claimed) {
+    let attempt = Attempt::new(claimed.job, claimed.lease);
+    let job = &attempt.job;
+    tracing::info!(job = %job.id, kind = %job.kind, attempt = job.attempt, "began");
+    if let Some(earlier) = node.enter(&attempt) {
+        // An attempt of ours whose lease ran out: its files must be gone before this one begins.
+        earlier.stop(StopReason::LeaseLost);
+        earlier.over.cancelled().await;
+    }
+    let work = tokio::spawn(jobs::run(node.clone(), attempt.clone()));
+    let ended = tokio::select! {
+        ended = work => ended,
+        never = keeper::keep(&node, &attempt) => match never {},
+    };
+    let ended = ended.unwrap_or_else(|fault| {
+        tracing::error!(job = %attempt.job.id, %fault, "the job's code failed");
+        Err(JobError::new(
+            ErrorCode::Internal,
+            "a fault in xVault ended the job",
+            "See the worker's log and report it",
+        ))
+    });
+    report(&node, &attempt, ended).await;
+    node.leave(&attempt);
+    attempt.over.cancel();
+}

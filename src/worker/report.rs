@@ -1,0 +1,135 @@
+//! The last word about an attempt: delivered to the database however long that is away, or taken back.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use tokio::time::Instant;
+
+use super::{
+    attempt::{Attempt, StopReason},
+    node::Node,
+    outcome::Outcome,
+};
+use crate::{
+    db::{
+        DbError,
+        jobs::{self, AfterFailure},
+        snapshots,
+    },
+    domain::{
+        error_code::ErrorCode,
+        job::{Job, JobError},
+        snapshot::SnapshotState,
+    },
+    queue,
+};
+
+/// Reports how the work of `attempt` ended.
+pub async fn report(node: &Arc<Node>, attempt: &Attempt, ended: Result<Outcome, JobError>) {
+    match (ended, attempt.stop_reason()) {
+        (Ok(outcome), Some(StopReason::LeaseLost)) => outcome.effect.undo(node).await,
+        (Ok(outcome), _) => success(node, attempt, outcome).await,
+        (Err(_), Some(StopReason::LeaseLost)) => {}
+        (Err(_), Some(StopReason::HandBack)) => hand_back(node, attempt).await,
+        (Err(_), Some(StopReason::Cancelled)) => failure(node, attempt, &super::attempt::cancelled()).await,
+        (Err(error), None) => failure(node, attempt, &error).await,
+    }
+}
+
+async fn success(node: &Arc<Node>, attempt: &Attempt, outcome: Outcome) {
+    let accepted = patiently(node, attempt, || write_success(node, attempt, &outcome).boxed()).await;
+    match accepted {
+        Some(true) => tracing::info!(job = %attempt.job.id, "{}", outcome.end.message),
+        Some(false) => {
+            tracing::warn!(job = %attempt.job.id, "the report was refused: the lease is lost; removing what was stored");
+            outcome.effect.undo(node).await;
+        }
+        // Unknown whether it was written: the sweep compares disk and catalogue later.
+        None => {}
+    }
+}
+
+/// False if the report is refused.
+async fn write_success(node: &Node, attempt: &Attempt, outcome: &Outcome) -> Result<bool, DbError> {
+    let mut tx = node.pool.begin().await?;
+    if jobs::finish(&mut tx, &attempt.lease, &outcome.end).await? {
+        outcome.effect.write(&mut tx, node.timing.export_lifetime).await?;
+        tx.commit().await?;
+        return Ok(true);
+    }
+    // The answer to an earlier try may have been lost on its way.
+    outcome.effect.is_written(&mut tx).await
+}
+
+async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) {
+    let after = patiently(node, attempt, || write_failure(node, attempt, error).boxed()).await;
+    tracing::info!(job = %attempt.job.id, code = %error.code, error = error.message, ?after, "the attempt failed");
+}
+
+async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Result<AfterFailure, DbError> {
+    let mut tx = node.pool.begin().await?;
+    let pause = node.timing.retry_after(attempt.job.attempt);
+    let after = queue::fail(&mut tx, &attempt.lease, error, pause).await?;
+    if let (Some(state), AfterFailure::Failed) = (snapshot_state(error.code), &after) {
+        note_state(&mut tx, &attempt.job, state).await?;
+    }
+    tx.commit().await?;
+    Ok(after)
+}
+
+async fn hand_back(node: &Arc<Node>, attempt: &Attempt) {
+    let after = patiently(node, attempt, || write_hand_back(node, attempt).boxed()).await;
+    tracing::info!(job = %attempt.job.id, ?after, "handed back");
+}
+
+async fn write_hand_back(node: &Node, attempt: &Attempt) -> Result<AfterFailure, DbError> {
+    let mut tx = node.pool.begin().await?;
+    let why = format!("Worker {} is stopping and gave the job back", node.id);
+    let after = queue::hand_back(&mut tx, &attempt.lease, &why).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// What a failure says about the snapshot the job was about.
+fn snapshot_state(code: ErrorCode) -> Option<SnapshotState> {
+    match code {
+        ErrorCode::SnapshotDamaged => Some(SnapshotState::Damaged),
+        ErrorCode::SnapshotMissing => Some(SnapshotState::Missing),
+        _ => None,
+    }
+}
+
+async fn note_state(conn: &mut sqlx::PgConnection, job: &Job, state: SnapshotState) -> Result<(), DbError> {
+    match &job.snapshot_id {
+        Some(id) => snapshots::set_state(conn, &job.tenant_id, id, state).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Tries until the database takes it; `None` if that took longer than anybody should wait, or if it
+/// can never succeed. While the process stops, the patience is that of the grace period.
+async fn patiently<'a, T>(
+    node: &Node,
+    attempt: &Attempt,
+    write: impl Fn() -> BoxFuture<'a, Result<T, DbError>>,
+) -> Option<T> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let error = match write().await {
+            Ok(done) => return Some(done),
+            Err(error) => error,
+        };
+        let patience = match node.stopping.is_cancelled() {
+            true => node.config.shutdown_grace,
+            false => node.timing.report_patience,
+        };
+        if !error.is_away() || started.elapsed() > patience {
+            tracing::error!(job = %attempt.job.id, %error, "giving up on the report; the lease will run out");
+            return None;
+        }
+        tracing::warn!(job = %attempt.job.id, %error, "the report did not get through; trying again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}

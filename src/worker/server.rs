@@ -1,0 +1,120 @@
+//! What a worker answers over HTTP: downloads for people, one directory of an index for hubs, and
+//! signs of life.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    downloads::{
+        connection::{Connection, Watched},
+        download,
+    },
+    jobs::storage_error,
+    node::Node,
+};
+use crate::{
+    artifact,
+    crypto::age_keys::FileKey,
+    domain::{
+        brief::{BrowsePage, BrowseRequest},
+        error_code::ErrorCode,
+        job::JobError,
+        snapshot::ArtifactFile,
+    },
+    storage::Storage,
+};
+
+/// Largest body accepted, in bytes: a browse request with the longest path.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Most names of one directory per answer.
+const MAX_NAMES: usize = 1000;
+
+/// Serves until `stop` fires and the answers under way are done.
+pub async fn serve(node: Arc<Node>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let routes = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/downloads/{export_id}/{token}", get(download))
+        .route("/internal/v1/browse", post(browse))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(node);
+    axum::serve(
+        Watched(listener),
+        routes.into_make_service_with_connect_info::<Connection>(),
+    )
+    .with_graceful_shutdown(stop.cancelled_owned())
+    .await
+}
+
+/// Ready to claim jobs: the database answers.
+async fn ready(State(node): State<Arc<Node>>) -> Response<axum::body::Body> {
+    match sqlx::Acquire::acquire(&node.pool).await {
+        Ok(_) if !node.stopping.is_cancelled() => "ready\n".into_response(),
+        Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The worker is stopping"),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database is away"),
+    }
+}
+
+/// One directory out of the index of a snapshot on this disk. Who knows the index's key may read it.
+async fn browse(State(node): State<Arc<Node>>, Json(request): Json<BrowseRequest>) -> Response<axum::body::Body> {
+    let found = tokio::task::spawn_blocking(move || look_up(&node, &request)).await;
+    match found {
+        Ok(Ok(page)) => Json(page).into_response(),
+        Ok(Err(error)) => problem(status_of(error.code), &error.message),
+        Err(fault) => {
+            tracing::error!(%fault, "browsing failed");
+            problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "A fault in xVault; see the worker's log",
+            )
+        }
+    }
+}
+
+fn look_up(node: &Node, request: &BrowseRequest) -> Result<BrowsePage, JobError> {
+    let key = FileKey::from_base64(&request.index_key)
+        .map_err(|error| JobError::new(ErrorCode::KeyUnavailable, error.to_string(), ""))?;
+    let index = node
+        .storage
+        .open(&request.key, ArtifactFile::Index)
+        .map_err(storage_error)?;
+    let limit = request.limit.clamp(1, MAX_NAMES);
+    artifact::browse(index, &key, &request.path, request.cursor.as_deref(), limit)
+}
+
+/// Another key, another snapshot, another path: all are "not here".
+fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::KeyUnavailable | ErrorCode::SnapshotMissing | ErrorCode::PathNotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An error for people and programs (RFC 9457).
+pub fn problem(status: StatusCode, detail: &str) -> Response<axum::body::Body> {
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let mut answer = (status, Json(body)).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
