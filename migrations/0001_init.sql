@@ -268,6 +268,7 @@ create table exports (
     downloaded_at timestamptz
 );
 create index exports_by_worker on exports (worker_id, expires_at);
+create index exports_by_expiry on exports (expires_at);
 
 create table idempotency_keys (
     tenant_id   text not null references tenants on delete cascade,

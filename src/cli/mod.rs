@@ -2,6 +2,7 @@
 //! library needs and prints; rules live in the library.
 
 pub mod dev;
+mod worker;
 
 use std::{future::Future, process::ExitCode};
 
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Start everything on this machine: a private PostgreSQL, a hub and a worker
     Dev(dev::DevArgs),
+    /// Claim jobs, move data, serve downloads
+    Worker(worker::WorkerArgs),
 }
 
 impl Command {
@@ -31,6 +34,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Dev(args) => dev::run(args),
+            Self::Worker(args) => block_on(worker::run(args)),
         }
     }
 }
@@ -65,7 +69,6 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 /// Runs a command that serves or waits.
-#[allow(dead_code, reason = "the commands that use it arrive with their layers")]
 fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

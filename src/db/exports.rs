@@ -89,6 +89,21 @@ pub async fn available_on(conn: &mut PgConnection, worker_id: &WorkerId) -> Resu
     .await?)
 }
 
+/// Forgets up to `limit` exports whose links died more than `age` ago; returns how many. Until then
+/// the worker can still tell why a link does not work.
+pub async fn prune(conn: &mut PgConnection, age: Duration, limit: i64) -> Result<u64, DbError> {
+    let done = sqlx::query(
+        "delete from exports where id in (
+             select id from exports where expires_at < now() - make_interval(secs => $1)
+             order by expires_at limit $2 for update skip locked)",
+    )
+    .bind(age.as_secs_f64())
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 impl FromRow<'_, PgRow> for Export {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Export {

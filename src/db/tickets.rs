@@ -16,8 +16,17 @@ pub struct Shortage {
     pub missing: i64,
 }
 
-/// Queues whose jobs have been due for longer than `grace` while fewer tickets wait than jobs.
-pub async fn shortages(conn: &mut PgConnection, grace: Duration) -> Result<Vec<Shortage>, DbError> {
+/// Takes the right to put tickets back until the transaction ends; false if another hub has it.
+pub async fn lock_sweeping(conn: &mut PgConnection) -> Result<bool, DbError> {
+    Ok(
+        sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtextextended('xvault ticket sweeper', 0))")
+            .fetch_one(conn)
+            .await?,
+    )
+}
+
+/// Up to `limit` queues whose jobs have been due for longer than `grace` while fewer tickets wait than jobs.
+pub async fn shortages(conn: &mut PgConnection, grace: Duration, limit: i64) -> Result<Vec<Shortage>, DbError> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "with due as (
              select queue, count(*) as jobs from jobs
@@ -27,9 +36,10 @@ pub async fn shortages(conn: &mut PgConnection, grace: Duration) -> Result<Vec<S
              select count(*) as tickets from apalis.jobs t
              where t.job_type = due.queue and t.status = 'Pending' and t.run_at <= now()
          ) waiting
-         where due.jobs > waiting.tickets order by due.queue",
+         where due.jobs > waiting.tickets order by due.queue limit $2",
     )
     .bind(grace.as_secs_f64())
+    .bind(limit)
     .fetch_all(conn)
     .await?;
     Ok(rows

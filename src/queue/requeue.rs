@@ -37,8 +37,8 @@ pub async fn hand_back(conn: &mut PgConnection, lease: &Lease, why: &str) -> Res
 }
 
 /// Takes jobs from silent workers; see [`jobs::reap`].
-pub async fn reap(conn: &mut PgConnection, limit: i64) -> Result<Vec<Reaped>, DbError> {
-    let reaped = jobs::reap(conn, limit).await?;
+pub async fn reap(conn: &mut PgConnection, limit: i64, settling: Duration) -> Result<Vec<Reaped>, DbError> {
+    let reaped = jobs::reap(conn, limit, settling).await?;
     for queue in reaped.iter().filter_map(|job| job.requeued_in.as_deref()) {
         ticket::push_now(conn, queue).await?;
     }

@@ -1,5 +1,7 @@
 //! Jobs whose worker went silent: their lease ran out.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
 use crate::{
@@ -19,13 +21,18 @@ pub struct Reaped {
 /// Takes up to `limit` jobs with expired leases from their workers: back to the queue while attempts
 /// are left, `cancelled` if that was asked for, else `failed` with `worker_lost`. Several hubs may do
 /// this at once; each job is taken by one.
-pub async fn reap(conn: &mut PgConnection, limit: i64) -> Result<Vec<Reaped>, DbError> {
+///
+/// Nothing is taken until the database server has been up for `settling`: after a restart of it,
+/// workers that are fine need a moment to renew what ran out meanwhile.
+pub async fn reap(conn: &mut PgConnection, limit: i64, settling: Duration) -> Result<Vec<Reaped>, DbError> {
     let expired: Vec<(JobId, Option<WorkerId>, String, i32, i32, bool)> = sqlx::query_as(
         "select id, worker_id, queue, attempt, max_attempts, cancel_requested_at is not null from jobs \
          where state = 'running' and lease_expires_at < now() \
+           and pg_postmaster_start_time() < now() - make_interval(secs => $2) \
          order by lease_expires_at limit $1 for update skip locked",
     )
     .bind(limit)
+    .bind(settling.as_secs_f64())
     .fetch_all(&mut *conn)
     .await?;
     let mut reaped = Vec::with_capacity(expired.len());
