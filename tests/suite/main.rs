@@ -8,4 +8,5 @@ mod architecture;
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;
 
+mod capture_sftp;
 mod ssh_session;

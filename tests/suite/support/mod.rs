@@ -1,6 +1,7 @@
 //! The harness: real servers for the suite to talk to, started once per process and gone with it.
 
 pub mod account;
+pub mod captured;
 pub mod eventually;
 pub mod http;
 pub mod postgres;
@@ -8,6 +9,7 @@ pub mod scratch;
 pub mod spawner;
 pub mod ssh_keys;
 pub mod sshd;
+pub mod tree;
 pub mod xvault;
 
 pub use eventually::eventually;

@@ -1,0 +1,85 @@
+//! File attributes as SFTP v3 carries them.
+
+use super::{error::SftpError, packet::Fields};
+use crate::domain::entry::Mtime;
+
+const HAS_SIZE: u32 = 1;
+const HAS_OWNER: u32 = 2;
+const HAS_PERMISSIONS: u32 = 4;
+const HAS_TIMES: u32 = 8;
+const HAS_EXTENDED: u32 = 0x8000_0000;
+
+/// What kind of thing the type bits of the permissions name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileType {
+    Regular,
+    Directory,
+    Symlink,
+    /// With what to call it.
+    Special(&'static str),
+}
+
+/// Attributes; each may be missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attributes {
+    pub size: Option<u64>,
+    pub owner: Option<(u32, u32)>,
+    pub permissions: Option<u32>,
+    /// Seconds since 1970.
+    pub mtime: Option<u32>,
+}
+
+impl Attributes {
+    /// Reads them from a packet.
+    pub fn read(fields: &mut Fields) -> Result<Self, SftpError> {
+        let flags = fields.u32()?;
+        let mut attributes = Self::default();
+        if flags & HAS_SIZE != 0 {
+            attributes.size = Some(fields.u64()?);
+        }
+        if flags & HAS_OWNER != 0 {
+            attributes.owner = Some((fields.u32()?, fields.u32()?));
+        }
+        if flags & HAS_PERMISSIONS != 0 {
+            attributes.permissions = Some(fields.u32()?);
+        }
+        if flags & HAS_TIMES != 0 {
+            let _accessed = fields.u32()?;
+            attributes.mtime = Some(fields.u32()?);
+        }
+        if flags & HAS_EXTENDED != 0 {
+            for _ in 0..fields.u32()? {
+                fields.string()?;
+                fields.string()?;
+            }
+        }
+        Ok(attributes)
+    }
+
+    /// The type, if the server told it.
+    pub fn file_type(&self) -> Option<FileType> {
+        match self.permissions? & 0o170_000 {
+            0o100_000 => Some(FileType::Regular),
+            0o040_000 => Some(FileType::Directory),
+            0o120_000 => Some(FileType::Symlink),
+            0o010_000 => Some(FileType::Special("a FIFO")),
+            0o140_000 => Some(FileType::Special("a socket")),
+            0o020_000 => Some(FileType::Special("a character device")),
+            0o060_000 => Some(FileType::Special("a block device")),
+            _ => None,
+        }
+    }
+
+    /// Permission bits without the type.
+    pub fn mode(&self) -> u32 {
+        self.permissions.unwrap_or(0o644) & 0o7777
+    }
+
+    /// The time of the last change.
+    pub fn mtime(&self) -> Mtime {
+        Mtime {
+            seconds: i64::from(self.mtime.unwrap_or(0)),
+            nanos: 0,
+        }
+    }
+}
