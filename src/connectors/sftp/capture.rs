@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{client::SftpClient, emit::Emit, error::SftpError, fetch, roots, walk::Walk};
 use crate::{
-    connectors::{CaptureReport, CaptureSink, roots::Roots},
+    connectors::{CaptureSink, roots::Roots},
     domain::{entry::Captured, exclude::ExcludeSet, job::JobError},
 };
 
@@ -31,28 +31,11 @@ pub struct SftpSource<'a> {
 /// # Errors
 /// `path_not_found` and `permission_denied` for a configured path, before anything is sent;
 /// `transfer_interrupted`, `protocol_error` and `source_limit` later.
-pub async fn capture(
-    client: SftpClient,
-    source: &SftpSource<'_>,
-    sink: &CaptureSink,
-) -> Result<CaptureReport, JobError> {
-    let place = source.place;
+pub async fn capture(client: SftpClient, source: &SftpSource<'_>, sink: &CaptureSink) -> Result<(), JobError> {
     run(Arc::new(client), source, sink)
         .await
-        .map_err(|error| error.into_job_error(place))?;
-    Ok(CaptureReport {
-        transport: "sftp".into(),
-        not_carried: NOT_CARRIED.map(str::to_owned).to_vec(),
-    })
+        .map_err(|error| error.into_job_error(source.place))
 }
-
-/// What SFTP version 3 has no way to say.
-pub const NOT_CARRIED: [&str; 4] = [
-    "hard links: each name is stored as a file of its own",
-    "extended attributes and ACLs",
-    "fractions of a second in modification times",
-    "holes in sparse files: stored as zeros",
-];
 
 async fn run(client: Arc<SftpClient>, source: &SftpSource<'_>, sink: &CaptureSink) -> Result<(), SftpError> {
     let login_dir = roots::login_dir(&client).await?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::probe;
+use super::{capture, probe};
 use crate::{
     connectors::{CaptureReport, CaptureSink, Connector, ProbeReport, open::ConnectorContext},
     domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError},
@@ -42,7 +42,7 @@ impl Connector for SshConnector {
             .unwrap_or_else(|| Err(JobError::new(ErrorCode::Cancelled, "the probe was cancelled", "")))
     }
 
-    async fn capture(&self, _sink: CaptureSink, _cancel: CancellationToken) -> Result<CaptureReport, JobError> {
-        Err(JobError::new(ErrorCode::Internal, "not built in yet", ""))
+    async fn capture(&self, sink: CaptureSink, cancel: CancellationToken) -> Result<CaptureReport, JobError> {
+        capture::capture(&self.brief, &self.ctx, &sink, &cancel).await
     }
 }

@@ -3,6 +3,7 @@
 //! `session` is the connection; the rest reads through it.
 
 pub mod askpass;
+mod capture;
 mod connector;
 pub mod key;
 pub mod not_carried;

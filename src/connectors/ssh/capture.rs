@@ -1,0 +1,80 @@
+//! One capture over SSH: connect, choose the transport, read, and leave nothing running behind.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{not_carried, session::SshSession};
+use crate::{
+    connectors::{
+        CaptureReport, CaptureSink,
+        open::ConnectorContext,
+        sftp::{self, SftpClient, SftpSource},
+    },
+    domain::{brief::SourceBrief, error_code::ErrorCode, exclude::ExcludeSet, job::JobError},
+};
+
+/// Captures a source. When `cancel` fires, the remote process is ended before this returns.
+///
+/// # Errors
+/// Every way this can fail has its own code; see [`ErrorCode`].
+pub(super) async fn capture(
+    brief: &SourceBrief,
+    ctx: &ConnectorContext,
+    sink: &CaptureSink,
+    cancel: &CancellationToken,
+) -> Result<CaptureReport, JobError> {
+    let excludes = ExcludeSet::new(&brief.config.exclude).map_err(|(_, invalid)| {
+        JobError::new(
+            ErrorCode::Internal,
+            format!("an exclude pattern of the source {invalid}"),
+            "Correct the source's exclude patterns.",
+        )
+    })?;
+    let connecting = cancel.run_until_cancelled(SshSession::connect(brief, ctx));
+    let session = connecting.await.ok_or_else(cancelled)??;
+    let result = over(&session, brief, &excludes, sink, cancel).await;
+    session.close().await;
+    result
+}
+
+/// What a capture that was cancelled ends with.
+pub(super) fn cancelled() -> JobError {
+    JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "")
+}
+
+async fn over(
+    session: &SshSession,
+    brief: &SourceBrief,
+    excludes: &ExcludeSet,
+    sink: &CaptureSink,
+    cancel: &CancellationToken,
+) -> Result<CaptureReport, JobError> {
+    let reading = cancel.run_until_cancelled(over_sftp(session, brief, excludes, sink));
+    reading.await.ok_or_else(cancelled)?
+}
+
+async fn over_sftp(
+    session: &SshSession,
+    brief: &SourceBrief,
+    excludes: &ExcludeSet,
+    sink: &CaptureSink,
+) -> Result<CaptureReport, JobError> {
+    let mut channel = session.sftp_subsystem().await?;
+    let (Some(stdin), Some(stdout)) = (channel.stdin.take(), channel.stdout.take()) else {
+        return Err(session.interruption());
+    };
+    let client = match SftpClient::start(stdout, stdin).await {
+        Ok(client) => client,
+        Err(_) if session.is_lost().await => return Err(session.interruption()),
+        Err(_) => return Err(session.no_sftp()),
+    };
+    let source = SftpSource {
+        place: session.place(),
+        includes: &brief.config.paths,
+        excludes,
+    };
+    sftp::capture(client, &source, sink).await?;
+    Ok(CaptureReport {
+        transport: "sftp".into(),
+        not_carried: not_carried::by_sftp(),
+    })
+}
