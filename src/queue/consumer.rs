@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use apalis::{layers::WorkerBuilderExt, prelude::*};
 use apalis_postgres::{Config, PostgresStorage};
+use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +76,30 @@ impl Consumer {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let (context, mut run) = self.worker(pool, build, on_ticket);
+        tokio::select! {
+            ended = &mut run => return ended,
+            () = stop.cancelled() => {}
+        }
+        match context.stop() {
+            Ok(()) => run.await,
+            // It had not even started.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// An apalis worker and its run. (Boxed here, where its type is known: inside an `async fn` the
+    /// compiler cannot see that it is `Send`.)
+    fn worker<F, Fut>(
+        &self,
+        pool: &PgPool,
+        build: u64,
+        on_ticket: Arc<F>,
+    ) -> (WorkerContext, BoxFuture<'static, Result<(), WorkerError>>)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
         // Batches of one: a larger batch would park permits on a busy worker.
         let config = Config::default().queue(&self.queue).batch_size(1);
         let backend = PostgresStorage::<Ticket>::new(pool)
@@ -92,15 +117,6 @@ impl Consumer {
                     Ok::<(), BoxDynError>(())
                 }
             });
-        let mut run = std::pin::pin!(worker.run());
-        tokio::select! {
-            ended = &mut run => return ended,
-            () = stop.cancelled() => {}
-        }
-        match context.stop() {
-            Ok(()) => run.await,
-            // It had not even started.
-            Err(_) => Ok(()),
-        }
+        (context, worker.run().boxed())
     }
 }

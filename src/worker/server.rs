@@ -58,7 +58,7 @@ pub async fn serve(node: Arc<Node>, listener: TcpListener, stop: CancellationTok
 
 /// Ready to claim jobs: the database answers.
 async fn ready(State(node): State<Arc<Node>>) -> Response<axum::body::Body> {
-    match sqlx::Acquire::acquire(&node.pool).await {
+    match node.pool.acquire().await {
         Ok(_) if !node.stopping.is_cancelled() => "ready\n".into_response(),
         Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The worker is stopping"),
         Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database is away"),

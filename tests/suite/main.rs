@@ -10,3 +10,7 @@ mod support;
 
 mod capture_sftp;
 mod ssh_session;
+
+mod lifecycle_jobs;
+mod queue_ordering;
+mod queue_tickets;

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod captured;
+pub mod catalogue;
 pub mod eventually;
 pub mod http;
 pub mod postgres;

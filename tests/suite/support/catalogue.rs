@@ -1,0 +1,68 @@
+//! Rows that tests of the queue need: tenants, sources, workers and jobs, without a hub.
+
+use sqlx::PgConnection;
+use xvault::{
+    db::{jobs::NewJob, sources, tenants, workers},
+    domain::{
+        ids::{SourceId, TenantId, WorkerId},
+        job::Job,
+        source::{SourceKind, SshConfig},
+    },
+    queue,
+};
+
+/// A tenant of its own.
+pub async fn tenant(conn: &mut PgConnection) -> TenantId {
+    let id = TenantId::generate();
+    tenants::insert(conn, &id, "Test").await.expect("a tenant");
+    id
+}
+
+/// A source that nobody connects to.
+pub async fn source(conn: &mut PgConnection, tenant: &TenantId) -> SourceId {
+    let id = SourceId::generate();
+    let fields = sources::SourceFields {
+        name: id.to_string(),
+        kind: SourceKind::Ssh,
+        config: SshConfig {
+            host: "server.example".into(),
+            port: 22,
+            user: "backup".into(),
+            paths: vec!["/srv".into()],
+            exclude: vec![],
+            jump: None,
+        },
+    };
+    sources::insert(conn, tenant, &id, &fields).await.expect("a source");
+    id
+}
+
+/// A worker that has said that it is there.
+pub async fn worker(conn: &mut PgConnection) -> WorkerId {
+    let id = WorkerId::generate();
+    let beat = workers::Heartbeat {
+        id: id.clone(),
+        hostname: "host".into(),
+        version: "0".into(),
+        url: "http://127.0.0.1:1/".into(),
+        internal_url: None,
+        concurrency: 4,
+        running: 0,
+        storage: None,
+        paused_reason: None,
+        draining: false,
+    };
+    workers::heartbeat(conn, &beat).await.expect("a worker");
+    id
+}
+
+/// A backup of a fresh source, in the queue.
+pub async fn backup(conn: &mut PgConnection, tenant: &TenantId) -> Job {
+    let source = source(conn, tenant).await;
+    enqueue(conn, &queue::orders::backup(tenant.clone(), source)).await
+}
+
+/// Orders a job.
+pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> Job {
+    queue::enqueue(conn, new).await.expect("the job is ordered")
+}
