@@ -28,7 +28,6 @@ ci: lint test
 
 # Measure speed and memory against stock tools; BENCH_SCALE=0.01 for a quick look
 bench *args: (needs "bench")
-    cargo build --locked --release
     cargo bench --locked --bench product -- {{ args }}
 
 # Check dependencies: advisories, licences, sources
