@@ -4,6 +4,7 @@
 //! the database; of storage it knows only the traits.
 
 pub mod browse;
+mod clear;
 pub mod export;
 mod fault;
 pub mod files;
@@ -12,8 +13,11 @@ pub mod gauge;
 mod index;
 pub mod keys;
 pub mod manifest;
+mod names;
 mod tar;
 pub mod verify;
+mod walk;
+mod whole;
 pub mod write;
 
 pub use browse::browse;

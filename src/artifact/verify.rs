@@ -1,7 +1,13 @@
 //! Reads a whole snapshot again and checks every byte of it.
 
-use super::{Counts, Files, Gauge, Keys};
-use crate::domain::{error_code::ErrorCode, job::JobError};
+use super::{
+    Counts, Files, Gauge, Keys,
+    clear::Clear,
+    fault::{Fault, Place},
+    walk::Nothing,
+    whole::whole,
+};
+use crate::domain::{job::JobError, snapshot::ArtifactFile};
 
 /// What the catalogue says about the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +30,31 @@ pub struct VerifyReport {
 }
 
 /// Checks hashes, decrypts, decompresses, and compares each entry of the tar with the index.
-/// Anything wrong is [`ErrorCode::SnapshotDamaged`] with a message that names it.
+/// Anything wrong is [`SnapshotDamaged`](crate::domain::error_code::ErrorCode::SnapshotDamaged)
+/// with a message that names it.
 pub fn verify(
     files: &dyn Files,
     keys: &Keys,
     expected: Option<&Expected>,
     gauge: &Gauge,
 ) -> Result<VerifyReport, JobError> {
-    let _ = (files.place(), keys, expected, gauge);
-    Err(JobError::new(ErrorCode::Internal, "not built yet", ""))
+    checked(files, keys, expected, gauge).map_err(|fault| fault.into_job_error(&files.place()))
+}
+
+fn checked(files: &dyn Files, keys: &Keys, expected: Option<&Expected>, gauge: &Gauge) -> Result<VerifyReport, Fault> {
+    let clear = Clear::read(files)?;
+    if let Some(expected) = expected {
+        let backup = clear.manifest.files.get(ArtifactFile::Backup.name());
+        if clear.meta.manifest_sha256 != expected.manifest_sha256
+            || backup.map(|sum| &sum.sha256) != Some(&expected.sha256)
+        {
+            return Err(Place(ArtifactFile::Manifest).damaged("it is not the one that was catalogued"));
+        }
+    }
+    let bytes = whole(files, keys, &clear, gauge, &mut Nothing, None)?;
+    Ok(VerifyReport {
+        counts: clear.manifest.counts,
+        bytes_content: clear.manifest.sizes.content,
+        bytes_stored: clear.bytes + bytes,
+    })
 }

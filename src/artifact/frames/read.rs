@@ -11,11 +11,11 @@ use crate::{
     storage::ReadSeek,
 };
 
-/// Called with each compressed frame as it is read.
-pub(crate) type OnFrame<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
+/// Gets each frame in its compressed form when it is read.
+pub(crate) type Tee<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
 /// Content of an encrypted file by offset.
-pub(crate) struct FrameReader {
+pub(crate) struct FrameReader<'a> {
     file: Unsealed,
     table: SeekTable,
     decompressor: zstd::bulk::Decompressor<'static>,
@@ -24,9 +24,10 @@ pub(crate) struct FrameReader {
     /// Which frame `content` is.
     current: Option<u64>,
     at: u64,
+    tee: Option<Tee<'a>>,
 }
 
-impl FrameReader {
+impl<'a> FrameReader<'a> {
     /// Opens a file and reads its seek table.
     pub(crate) fn open(file: Box<dyn ReadSeek>, key: &FileKey, place: Place) -> Result<Self, Fault> {
         let mut file = Unsealed::open(file, key, place)?;
@@ -52,6 +53,7 @@ impl FrameReader {
             content: Vec::with_capacity(FRAME),
             current: None,
             at: 0,
+            tee: None,
         })
     }
 
@@ -75,20 +77,19 @@ impl FrameReader {
         self.file.place()
     }
 
-    /// The next bytes of content, at most `most`; empty at the end. They count as read.
-    pub(crate) fn next(&mut self, most: u64) -> Result<&[u8], Fault> {
-        self.next_and(most, &mut |_| Ok(()))
+    /// Has each frame passed to `tee` as it is read.
+    pub(crate) fn tee(&mut self, tee: Tee<'a>) {
+        self.tee = Some(tee);
     }
 
-    /// Like [`FrameReader::next`], and passes the compressed form of a frame when it is first read.
-    pub(crate) fn next_and(&mut self, most: u64, on_frame: OnFrame<'_>) -> Result<&[u8], Fault> {
+    /// The next bytes of content, at most `most`; empty at the end. They count as read.
+    pub(crate) fn next(&mut self, most: u64) -> Result<&[u8], Fault> {
         if self.at >= self.table.content() {
             return Ok(&[]);
         }
         let frame = self.at / FRAME as u64;
         if self.current != Some(frame) {
             self.load(frame)?;
-            on_frame(&self.compressed)?;
         }
         let from = (self.at % FRAME as u64) as usize;
         let rest = &self.content[from..];
@@ -98,11 +99,11 @@ impl FrameReader {
     }
 
     /// Fills `buffer`.
-    pub(crate) fn read_exact(&mut self, buffer: &mut [u8], on_frame: OnFrame<'_>) -> Result<(), Fault> {
+    pub(crate) fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), Fault> {
+        let place = self.place();
         let mut filled = 0;
         while filled < buffer.len() {
-            let place = self.place();
-            let bytes = self.next_and((buffer.len() - filled) as u64, on_frame)?;
+            let bytes = self.next((buffer.len() - filled) as u64)?;
             if bytes.is_empty() {
                 return Err(place.damaged("its content ends too early"));
             }
@@ -112,12 +113,15 @@ impl FrameReader {
         Ok(())
     }
 
-    /// The serialised seek table, as it stands in the file.
-    pub(crate) fn table_bytes(&mut self) -> Result<Vec<u8>, Fault> {
+    /// Passes the seek table, as it stands in the file, to the tee.
+    pub(crate) fn tee_table(mut self) -> Result<(), Fault> {
+        let Some(tee) = self.tee else {
+            return Ok(());
+        };
         let start = self.table.compressed();
         let mut bytes = vec![0; (self.file.length() - start) as usize];
         self.file.read_at(start, &mut bytes)?;
-        Ok(bytes)
+        tee(&bytes)
     }
 
     fn load(&mut self, frame: u64) -> Result<(), Fault> {
@@ -135,6 +139,9 @@ impl FrameReader {
             return Err(place.damaged("a compressed frame is damaged"));
         }
         self.current = Some(frame);
-        Ok(())
+        match &mut self.tee {
+            Some(tee) => tee(&self.compressed),
+            None => Ok(()),
+        }
     }
 }

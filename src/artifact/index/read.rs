@@ -15,7 +15,7 @@ use crate::{
 /// The lines of an index, in order. Ends with [`Item::Trailer`]; an index that ends without is a
 /// fault.
 pub(crate) struct IndexReader {
-    frames: FrameReader,
+    frames: FrameReader<'static>,
     line: Vec<u8>,
     ended: bool,
 }

@@ -1,6 +1,5 @@
 //! Writes an artifact from what a connector captures.
 
-mod names;
 mod pack;
 mod settle;
 

@@ -5,15 +5,13 @@ use std::io;
 use age::x25519::Recipient;
 use chrono::{DateTime, Utc};
 
-use super::{
-    names::Names,
-    settle::{CaptureFacts, Order, Totals, Written},
-};
+use super::settle::{CaptureFacts, Order, Totals, Written};
 use crate::{
     artifact::{
         Gauge,
         frames::{pipeline::Pipeline, seal::Seal},
         index::{Content, Record, write::IndexWriter},
+        names::Names,
         tar::{MAX_PAX, encode, padding},
     },
     crypto::age_keys::parse_recipient,
@@ -182,7 +180,7 @@ impl ArtifactWriter {
         self.tar
             .write_all(&self.head)
             .map_err(|error| self.order.failure(error))?;
-        if !matches!(record.entry.kind, EntryKind::Directory) {
+        if matches!(record.entry.kind, EntryKind::File { .. } | EntryKind::Symlink { .. }) {
             self.names.insert(&record.entry.path);
         }
         if matches!(record.entry.kind, EntryKind::File { .. }) {

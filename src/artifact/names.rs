@@ -1,4 +1,4 @@
-//! Which names were stored, in fixed memory: a hard link may only point to one of them.
+//! Which files were stored, in fixed memory: a hard link may only point to one of them.
 //!
 //! A Bloom filter: "no" is certain, so a link whose target was left out is always seen; "yes" is wrong
 //! about once in two million for a million names, and more often beyond that.
@@ -10,20 +10,20 @@ const BITS: u64 = 1 << 25;
 /// Bits set per name; near the best for a million names.
 const PROBES: u64 = 12;
 
-pub(super) struct Names(Vec<u64>);
+pub(crate) struct Names(Vec<u64>);
 
 impl Names {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(vec![0; (BITS / 64) as usize])
     }
 
-    pub(super) fn insert(&mut self, path: &EntryPath) {
+    pub(crate) fn insert(&mut self, path: &EntryPath) {
         for bit in bits(path) {
             self.0[(bit / 64) as usize] |= 1 << (bit % 64);
         }
     }
 
-    pub(super) fn contains(&self, path: &EntryPath) -> bool {
+    pub(crate) fn contains(&self, path: &EntryPath) -> bool {
         bits(path).all(|bit| self.0[(bit / 64) as usize] & (1 << (bit % 64)) != 0)
     }
 }
