@@ -29,6 +29,9 @@ impl Clear {
         const META: Place = Place(ArtifactFile::Meta);
         const MANIFEST: Place = Place(ArtifactFile::Manifest);
         let (meta, meta_text): (Meta, _) = read(files, META, META_FORMAT)?;
+        if !meta.is_sound(&meta_text) {
+            return Err(META.damaged("it does not have the SHA-256 that stands in it"));
+        }
         let (manifest, text): (Manifest, _) = read(files, MANIFEST, MANIFEST_FORMAT)?;
         if hex(&Sha256::digest(&text)) != meta.manifest_sha256 {
             return Err(MANIFEST.damaged("it does not have the SHA-256 that meta.json names"));

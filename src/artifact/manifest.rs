@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::frames::seal::hex;
 use crate::domain::{
     ids::JobId,
     snapshot::{Encryption, Locator, SnapshotKey, SnapshotState},
@@ -132,4 +134,41 @@ pub struct Meta {
     pub locator: Locator,
     /// SHA-256 of `manifest.json` in lower-case hex.
     pub manifest_sha256: String,
+    /// SHA-256 of this file as it is with [`NO_HASH`] in this place.
+    pub self_sha256: String,
+}
+
+/// Stands in for [`Meta::self_sha256`] while the file is hashed.
+pub const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Meta {
+    /// The file's text, with the hash of itself in it.
+    pub(crate) fn to_text(&self) -> serde_json::Result<Vec<u8>> {
+        let unsigned = Self {
+            self_sha256: NO_HASH.to_owned(),
+            ..self.clone()
+        };
+        let text = text_of(&unsigned)?;
+        let signed = Self {
+            self_sha256: hex(&Sha256::digest(&text)),
+            ..unsigned
+        };
+        text_of(&signed)
+    }
+
+    /// True if `text`, from which this was read, is as it was written.
+    pub(crate) fn is_sound(&self, text: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(text) else {
+            return false;
+        };
+        let unsigned = text.replacen(&self.self_sha256, NO_HASH, 1);
+        self.self_sha256.len() == NO_HASH.len() && hex(&Sha256::digest(unsigned.as_bytes())) == self.self_sha256
+    }
+}
+
+/// JSON for people too, and a line break at its end.
+pub(crate) fn text_of(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
 }

@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "tests are their own documentation")]
 
 mod architecture;
+mod artifact;
 
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::WriterOptions;
@@ -11,7 +10,10 @@ use crate::{
         Counts,
         frames::{pipeline::Pipeline, seal::hex},
         index::write::IndexWriter,
-        manifest::{FileSum, MANIFEST_FORMAT, META_FORMAT, Manifest, Meta, Sizes, Tool, VERSION, WarningCounts},
+        manifest::{
+            FileSum, MANIFEST_FORMAT, META_FORMAT, Manifest, Meta, NO_HASH, Sizes, Tool, VERSION, WarningCounts,
+            text_of,
+        },
         tar::END,
     },
     domain::{
@@ -152,7 +154,7 @@ pub(super) fn settle(
             by_kind: totals.by_kind,
         },
     };
-    let manifest = store(stage.as_mut(), ArtifactFile::Manifest, &manifest, &order)?;
+    let manifest = store(stage.as_mut(), ArtifactFile::Manifest, text_of(&manifest), &order)?;
     let meta = Meta {
         format: META_FORMAT.to_owned(),
         version: VERSION,
@@ -162,8 +164,9 @@ pub(super) fn settle(
         state,
         locator: stage.locator(),
         manifest_sha256: manifest.sha256.clone(),
+        self_sha256: NO_HASH.to_owned(),
     };
-    let meta = store(stage.as_mut(), ArtifactFile::Meta, &meta, &order)?;
+    let meta = store(stage.as_mut(), ArtifactFile::Meta, meta.to_text(), &order)?;
     let locator = stage.commit()?;
 
     let snapshot = NewSnapshot {
@@ -191,11 +194,10 @@ pub(super) fn settle(
 fn store(
     stage: &mut dyn Stage,
     file: ArtifactFile,
-    value: &impl Serialize,
+    text: serde_json::Result<Vec<u8>>,
     order: &Order,
 ) -> Result<FileSum, JobError> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| order.failure(error.into()))?;
-    text.push(b'\n');
+    let text = text.map_err(|error| order.failure(error.into()))?;
     let mut out = stage.create(file)?;
     out.write_all(&text)
         .and_then(|()| out.flush())

@@ -111,8 +111,8 @@ impl Storage for LocalFs {
             sync_dir(parent)?;
         }
         fs::remove_dir_all(&leaving).map_err(|error| said(&leaving, error))?;
-        // Only empty ones go: the source's and the tenant's last snapshot takes their directories along.
-        for parent in place.ancestors().skip(1).take(4) {
+        // Up to `tenants`, and only empty ones go: the last snapshot takes its directories along.
+        for parent in place.ancestors().skip(1).take(5) {
             if fs::remove_dir(parent).is_err() {
                 break;
             }

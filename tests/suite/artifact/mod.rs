@@ -1,0 +1,9 @@
+//! The artifact format, against stock age, zstd, tar, bsdtar and unzip.
+
+mod browse;
+mod damage;
+mod export;
+mod fixture;
+mod round_trip;
+mod storage;
+mod writer;
