@@ -9,5 +9,6 @@ pub mod rate_limit;
 pub mod scheduler;
 pub mod state;
 pub mod views;
+pub mod web;
 
 pub use state::Hub;

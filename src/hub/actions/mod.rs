@@ -32,5 +32,6 @@ pub mod tenants;
 pub mod workers;
 
 pub use actor::{Actor, Via};
+pub use credentials::CredentialsPatch;
 pub use error::ActionError;
 pub use list::{List, ListQuery};

@@ -7,10 +7,14 @@ use super::{ActionError, Actor, List, ListQuery};
 use crate::{
     crypto::tokens,
     db::{
+        Page,
         audit_log::{self, Deed},
         worker_tokens, workers,
     },
-    domain::ids::WorkerId,
+    domain::{
+        ids::WorkerId,
+        worker::{Worker, WorkerState},
+    },
     hub::{Hub, views::WorkerView},
 };
 
@@ -21,6 +25,14 @@ pub async fn list(hub: &Hub, actor: &Actor, query: &ListQuery) -> Result<List<Wo
     let rows = workers::list(&mut *hub.connection().await?, &page).await?;
     let now = hub.clock.now();
     Ok(List::cut(rows, query, |worker| worker.id.as_str()).map(|worker| WorkerView::new(worker, now)))
+}
+
+/// True if a worker is there to run jobs. Everybody may know: without one, nothing moves.
+pub async fn any_online(hub: &Hub) -> Result<bool, ActionError> {
+    let now = hub.clock.now();
+    let known = workers::list(&mut *hub.connection().await?, &Page::first(Page::MAX_LIMIT)).await?;
+    let online = |worker: &Worker| !matches!(worker.state(now), WorkerState::Away | WorkerState::Stopped);
+    Ok(known.iter().any(online))
 }
 
 /// Makes a token for workers, for the operator at the command line; shown once.

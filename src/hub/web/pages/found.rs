@@ -1,0 +1,60 @@
+//! What a probe found, as it stands in its job's result. Fields that are absent are empty: results of older
+//! versions stay readable.
+
+use serde::Deserialize;
+
+/// A probe's result.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Found {
+    /// Fingerprint to approve next.
+    pub fingerprint: Option<String>,
+    /// Whose it is: `target` or `jump`.
+    pub fingerprint_of: Option<String>,
+    /// Host keys of the source.
+    pub host_keys: Vec<FoundKey>,
+    /// Host keys of the jump host.
+    pub jump_host_keys: Vec<FoundKey>,
+    /// Nothing is left to approve.
+    pub identity_approved: bool,
+    /// The credentials were accepted.
+    pub authenticated: bool,
+    /// What the server calls itself.
+    pub server: Option<String>,
+    /// How a backup would read it.
+    pub transport: Option<String>,
+    /// Which tar answers on the server.
+    pub remote_tar: Option<String>,
+    /// The configured paths as the server sees them.
+    pub paths: Vec<FoundPath>,
+    /// What a backup cannot carry, one sentence each.
+    pub cannot_capture: Vec<String>,
+}
+
+/// A host key.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FoundKey {
+    /// For example `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…`
+    pub fingerprint: String,
+}
+
+/// A configured path.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FoundPath {
+    /// As configured.
+    pub path: String,
+    /// As the server resolves it.
+    #[serde(default)]
+    pub resolved: Option<String>,
+    /// `ok`, or why not.
+    pub status: String,
+}
+
+impl FoundPath {
+    /// Where it leads, if that is somewhere else.
+    pub fn elsewhere(&self) -> Option<&str> {
+        self.resolved.as_deref().filter(|resolved| *resolved != self.path)
+    }
+}

@@ -1,0 +1,99 @@
+//! One job: how far it is, why it failed, what it made.
+
+use askama::Template;
+use axum::extract::Path;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    filters,
+    flash::Flash,
+    live,
+    shell::{Section, Shell},
+    visit::{Answer, Post, Visit},
+};
+use crate::{
+    domain::{
+        ids::JobId,
+        job::{JobKind, JobState},
+    },
+    hub::{
+        actions::{ActionError, jobs},
+        views::{JobEventView, JobView},
+    },
+};
+
+/// What a restore made, as it stands in the job's result.
+#[derive(Deserialize)]
+struct Export {
+    #[serde(rename = "download_state")]
+    state: String,
+    #[serde(default)]
+    download_url: Option<String>,
+    expires_at: DateTime<Utc>,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Export {
+    fn of(job: &JobView) -> Option<Self> {
+        let result = job
+            .result
+            .clone()
+            .filter(|_| job.kind == JobKind::Restore && job.state == JobState::Succeeded)?;
+        serde_json::from_value(result).ok()
+    }
+
+    fn title(&self) -> &'static str {
+        match self.state.as_str() {
+            "ready" => "Your download is ready",
+            "downloaded" => "The download was fetched",
+            "expired" => "The link has expired",
+            _ => "The download",
+        }
+    }
+
+    fn explanation(&self) -> &'static str {
+        match self.state.as_str() {
+            "downloaded" => {
+                "The link worked once and is dead now; the file is removed. Restore again to get a new one."
+            }
+            "expired" => "Nobody fetched it in time; the file is removed. Restore again to get a new link.",
+            _ => "Only operators and owners see the link.",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "job.html")]
+struct JobPage {
+    shell: Shell,
+    live: String,
+    job: JobView,
+    export: Option<Export>,
+    events: Vec<JobEventView>,
+}
+
+/// `GET /jobs/{id}`
+pub async fn show(Path(id): Path<JobId>, visit: Visit) -> Answer {
+    let job = jobs::get(&visit.hub, &visit.actor, &id).await?;
+    let events = jobs::events(&visit.hub, &visit.actor, &id, 0).await?;
+    visit.page(&JobPage {
+        shell: visit.shell(Section::Jobs),
+        live: live::address(Some(&job).filter(|job| !job.state.is_final())),
+        export: Export::of(&job),
+        events,
+        job,
+    })
+}
+
+/// `POST /jobs/{id}/cancel`
+pub async fn cancel(Path(id): Path<JobId>, Post { visit, .. }: Post) -> Answer {
+    let said = match jobs::cancel(&visit.hub, &visit.actor, &id).await {
+        Ok(job) if job.state.is_final() => Flash::TooLateToCancel,
+        Ok(_) => Flash::Cancelling,
+        Err(ActionError::Conflict(_)) => Flash::TooLateToCancel,
+        Err(other) => return Err(other.into()),
+    };
+    visit.go_saying(&format!("/jobs/{id}"), said)
+}

@@ -1,0 +1,119 @@
+//! Snapshots: the list, one of them, and what can be done with it.
+
+use askama::Template;
+use axum::extract::Path;
+
+use super::{
+    filters,
+    flash::Flash,
+    form::Query,
+    pager::{self, Pager},
+    shell::{Section, Shell},
+    source_rows::is_restorable,
+    visit::{Answer, Post, Visit},
+};
+use crate::{
+    db::snapshots::SnapshotFilter,
+    domain::{
+        ids::{SnapshotId, SourceId},
+        snapshot::{Locator, SnapshotState},
+    },
+    hub::{
+        actions::{snapshots, sources},
+        views::SnapshotView,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "snapshots.html")]
+struct SnapshotsPage {
+    shell: Shell,
+    of_source: Option<String>,
+    snapshots: Vec<SnapshotView>,
+    pager: Pager,
+}
+
+/// `GET /snapshots`
+pub async fn list(visit: Visit, Query(query): Query) -> Answer {
+    let (hub, actor) = (&visit.hub, &visit.actor);
+    let source_id = query.text("source_id").parse::<SourceId>().ok();
+    let of_source = match &source_id {
+        Some(id) => Some(sources::get(hub, actor, id).await?.name),
+        None => None,
+    };
+    let asked = pager::asked_for(&query);
+    let keep = [("source_id", query.text("source_id"))];
+    let wanted = SnapshotFilter {
+        source_id,
+        ..SnapshotFilter::default()
+    };
+    let page = snapshots::list(hub, actor, &wanted, &asked).await?;
+    visit.page(&SnapshotsPage {
+        shell: visit.shell(Section::Snapshots),
+        of_source,
+        pager: Pager::new("/snapshots", &keep, &asked, page.next_cursor.as_deref()),
+        snapshots: page.items,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "snapshot.html")]
+struct SnapshotPage {
+    shell: Shell,
+    restorable: bool,
+    verdict: Option<(&'static str, &'static str)>,
+    snapshot: SnapshotView,
+}
+
+/// `GET /snapshots/{id}`
+pub async fn show(Path(id): Path<SnapshotId>, visit: Visit) -> Answer {
+    let snapshot = snapshots::get(&visit.hub, &visit.actor, &id).await?;
+    visit.page(&SnapshotPage {
+        shell: visit.shell(Section::Snapshots),
+        restorable: is_restorable(&snapshot),
+        verdict: verdict(snapshot.state),
+        snapshot,
+    })
+}
+
+/// Tone and sentence for a snapshot that is not simply whole.
+fn verdict(state: SnapshotState) -> Option<(&'static str, &'static str)> {
+    match state {
+        SnapshotState::Complete => None,
+        SnapshotState::Partial => Some((
+            "warn",
+            "Something could not be read when this was taken. What is missing is listed below.",
+        )),
+        SnapshotState::Damaged => Some((
+            "bad",
+            "The stored files do not match their hashes. Restore from another snapshot, and back up again.",
+        )),
+        SnapshotState::Missing => Some((
+            "bad",
+            "The stored files are not where they should be. Restore from another snapshot, and back up again.",
+        )),
+        SnapshotState::Deleting => Some(("bad", "The stored files are being removed.")),
+    }
+}
+
+/// `POST /snapshots/{id}/pin`
+pub async fn pin(Path(id): Path<SnapshotId>, Post { visit, form }: Post) -> Answer {
+    let pinned = form.text("pinned") == "true";
+    snapshots::set_pinned(&visit.hub, &visit.actor, &id, pinned).await?;
+    visit.go_saying(
+        &format!("/snapshots/{id}"),
+        if pinned { Flash::Pinned } else { Flash::Unpinned },
+    )
+}
+
+/// `POST /snapshots/{id}/verify`
+pub async fn verify(Path(id): Path<SnapshotId>, Post { visit, .. }: Post) -> Answer {
+    let job = snapshots::order_verify(&visit.hub, &visit.actor, &id).await?;
+    visit.go(&format!("/jobs/{}", job.id))
+}
+
+/// `POST /snapshots/{id}/delete`
+pub async fn delete(Path(id): Path<SnapshotId>, Post { visit, .. }: Post) -> Answer {
+    let job = snapshots::order_delete(&visit.hub, &visit.actor, &id).await?;
+    visit.go(&format!("/jobs/{}", job.id))
+}

@@ -1,0 +1,229 @@
+//! One source: what its last probe found, what to approve, and what ran.
+
+use askama::Template;
+use axum::extract::Path;
+
+use super::{
+    filters,
+    flash::Flash,
+    found::Found,
+    live,
+    shell::{Section, Shell},
+    source_rows::{SourceRow, is_approved},
+    visit::{Answer, Post, Visit},
+};
+use crate::{
+    db::{jobs::JobFilter, snapshots::SnapshotFilter},
+    domain::{
+        ids::SourceId,
+        job::{JobKind, JobState},
+    },
+    hub::{
+        actions::{
+            ActionError, ListQuery,
+            identity::{self, Hop},
+            jobs, snapshots, sources,
+        },
+        views::{JobView, SnapshotView, SourceView},
+    },
+};
+
+/// Jobs and snapshots shown here; the lists show all.
+const SHOWN: i64 = 8;
+
+/// An identity that waits for a yes.
+struct ToApprove {
+    hop: &'static str,
+    host: String,
+    /// As OpenSSH's known_hosts names it.
+    known_as: String,
+    algorithm: String,
+    fingerprint: String,
+    /// Another one was approved before.
+    changed: bool,
+    /// With a jump host there are two to approve.
+    step: Option<u8>,
+}
+
+impl ToApprove {
+    /// What the probe showed, unless it is approved already.
+    fn of(source: &SourceView, report: &Found) -> Option<Self> {
+        let fingerprint = report.fingerprint.clone()?;
+        let config = &source.config;
+        let jump = config
+            .jump
+            .as_ref()
+            .filter(|_| report.fingerprint_of.as_deref() == Some("jump"));
+        let (hop, host, port, keys, pinned) = match jump {
+            Some(jump) => (
+                "jump",
+                &jump.host,
+                jump.port,
+                &report.jump_host_keys,
+                &source.identity.pinned.jump,
+            ),
+            None => (
+                "target",
+                &config.host,
+                config.port,
+                &report.host_keys,
+                &source.identity.pinned.target,
+            ),
+        };
+        if pinned.as_ref() == Some(&fingerprint) {
+            return None;
+        }
+        let key = keys.iter().find(|key| key.fingerprint == fingerprint);
+        Some(Self {
+            hop,
+            host: host.clone(),
+            known_as: if port == 22 {
+                host.clone()
+            } else {
+                format!("[{host}]:{port}")
+            },
+            algorithm: key.map(|key| key.algorithm.clone()).unwrap_or_default(),
+            fingerprint,
+            changed: pinned.is_some(),
+            step: config.jump.as_ref().map(|_| if hop == "jump" { 1 } else { 2 }),
+        })
+    }
+
+    fn title(&self) -> &'static str {
+        match (self.changed, self.hop) {
+            (true, _) => "The identity changed",
+            (false, "jump") => "Is this your jump host?",
+            (false, _) => "Is this your server?",
+        }
+    }
+
+    /// Where OpenSSH keeps the public half on the host.
+    fn key_file(&self) -> &'static str {
+        match self.algorithm.as_str() {
+            "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512" => "ssh_host_rsa_key.pub",
+            algorithm if algorithm.starts_with("ecdsa-") => "ssh_host_ecdsa_key.pub",
+            _ => "ssh_host_ed25519_key.pub",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "source.html")]
+struct SourcePage {
+    shell: Shell,
+    live: String,
+    source: SourceView,
+    standing: &'static str,
+    /// The last probe, in whatever state.
+    probe: Option<JobView>,
+    checking: bool,
+    failed_probe: Option<JobView>,
+    report: Option<Found>,
+    approval: Option<ToApprove>,
+    authenticated: bool,
+    ready: bool,
+    backup: Option<JobView>,
+    last_failure: Option<JobView>,
+    snapshots: Vec<SnapshotView>,
+    jobs: Vec<JobView>,
+}
+
+/// `GET /sources/{id}`
+pub async fn show(Path(id): Path<SourceId>, visit: Visit) -> Answer {
+    let (hub, actor) = (&visit.hub, &visit.actor);
+    let source = sources::get(hub, actor, &id).await?;
+    let probe = last(&visit, &id, JobKind::Probe).await?;
+    let last_backup = last(&visit, &id, JobKind::Backup).await?;
+    let query = JobFilter {
+        source_id: Some(id.clone()),
+        ..JobFilter::default()
+    };
+    let jobs = jobs::list(hub, actor, &query, &ListQuery::first(SHOWN)).await?.items;
+    let of_source = SnapshotFilter {
+        source_id: Some(id.clone()),
+        ..SnapshotFilter::default()
+    };
+    let snapshots = snapshots::list(hub, actor, &of_source, &ListQuery::first(SHOWN))
+        .await?
+        .items;
+
+    let row = SourceRow::load(&visit, source).await?;
+    let standing = row.standing();
+    let source = row.source;
+    let is_active = |job: &JobView| !job.state.is_final();
+    let checking = probe.as_ref().is_some_and(is_active);
+    let report = probe.as_ref().and_then(report_of);
+    let approval = report
+        .as_ref()
+        .filter(|_| !checking)
+        .and_then(|report| ToApprove::of(&source, report));
+    let watched = probe.iter().chain(&last_backup).filter(|job| is_active(job));
+    visit.page(&SourcePage {
+        shell: visit.shell(Section::Sources),
+        live: live::address(watched),
+        standing,
+        checking,
+        failed_probe: probe.clone().filter(|job| job.state == JobState::Failed),
+        authenticated: report.as_ref().is_some_and(|report| report.authenticated),
+        ready: is_approved(&source) && approval.is_none() && source.deleted_at.is_none(),
+        approval,
+        report,
+        probe,
+        backup: last_backup.clone().filter(is_active),
+        last_failure: last_backup.filter(|job| job.state == JobState::Failed),
+        snapshots,
+        jobs,
+        source,
+    })
+}
+
+async fn last(visit: &Visit, id: &SourceId, kind: JobKind) -> Result<Option<JobView>, ActionError> {
+    let query = JobFilter {
+        source_id: Some(id.clone()),
+        kind: Some(kind),
+        ..JobFilter::default()
+    };
+    let page = jobs::list(&visit.hub, &visit.actor, &query, &ListQuery::first(1)).await?;
+    Ok(page.items.into_iter().next())
+}
+
+fn report_of(probe: &JobView) -> Option<Found> {
+    let result = probe.result.clone().filter(|_| probe.state.is_final())?;
+    serde_json::from_value(result).ok()
+}
+
+/// `POST /sources/{id}/probe`
+pub async fn probe(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answer {
+    jobs::order_probe(&visit.hub, &visit.actor, &id).await?;
+    visit.go(&format!("/sources/{id}"))
+}
+
+/// `POST /sources/{id}/backups`
+pub async fn back_up(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answer {
+    match jobs::order_backup(&visit.hub, &visit.actor, &id).await {
+        Ok(job) => visit.go(&format!("/jobs/{}", job.id)),
+        Err(ActionError::ActiveBackup(job)) => visit.go_saying(&format!("/jobs/{job}"), Flash::AlreadyRunning),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// `POST /sources/{id}/identity`: pins it, and looks again where the last probe could not sign in yet.
+pub async fn approve(Path(id): Path<SourceId>, Post { visit, form }: Post) -> Answer {
+    let approval = identity::Approval {
+        fingerprint: form.text("fingerprint").to_owned(),
+        hop: Some(if form.text("hop") == "jump" {
+            Hop::Jump
+        } else {
+            Hop::Target
+        }),
+    };
+    let source = identity::approve(&visit.hub, &visit.actor, &id, approval).await?;
+    let report = last(&visit, &id, JobKind::Probe).await?.as_ref().and_then(report_of);
+    let signed_in = report.is_some_and(|report| report.authenticated);
+    let page = format!("/sources/{id}");
+    if signed_in && is_approved(&source) {
+        return visit.go_saying(&page, Flash::Ready);
+    }
+    jobs::order_probe(&visit.hub, &visit.actor, &id).await?;
+    visit.go_saying(&page, Flash::Approved)
+}
