@@ -10,6 +10,9 @@ mod artifact;
 mod support;
 
 mod capture_sftp;
+mod ssh_channels;
+mod ssh_jump;
+mod ssh_probe;
 mod ssh_session;
 
 mod lifecycle_jobs;

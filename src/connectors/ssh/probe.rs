@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     not_carried, paths, remote_tar,
-    session::{Dialer, FAMILIES, Hop, NotReached, Reached, SshSession, Trust},
+    session::{Dialer, FAMILIES, Hop, NotReached, Reached, SshSession, Trust, close_all},
 };
 use crate::{
     connectors::{HostKey, ProbeReport, open::ConnectorContext},
@@ -67,13 +67,14 @@ async fn look_around(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Prob
         }
         jump_reached = look.reached;
     }
-    let look = look(
-        &dialer,
-        &target_hop,
-        jump_reached.as_ref(),
-        brief.identity.target.as_deref(),
-    )
-    .await?;
+    let pin = brief.identity.target.as_deref();
+    let look = match look(&dialer, &target_hop, jump_reached.as_ref(), pin).await {
+        Ok(look) => look,
+        Err(error) => {
+            close_all(jump_reached).await;
+            return Err(error);
+        }
+    };
     report.host_keys = look.keys;
     report.server = look.server;
     report.identity_changed |= look.changed;
@@ -83,9 +84,7 @@ async fn look_around(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Prob
         report.fingerprint_of = Some("target".to_owned());
     }
     let Some(target) = look.reached else {
-        if let Some(jump) = jump_reached {
-            jump.close().await;
-        }
+        close_all(jump_reached).await;
         return Ok(report);
     };
     report.authenticated = true;

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod scratch;
 pub mod spawner;
 pub mod ssh_keys;
+pub mod ssh_place;
 pub mod sshd;
 pub mod tree;
 pub mod xvault;

@@ -40,12 +40,17 @@ pub enum Login {
     SftpOnly,
 }
 
+/// One host key of each type; making the RSA key takes a while.
+pub const ALL_HOST_KEYS: &[&str] = &["ed25519", "ecdsa", "rsa"];
+
 /// What kind of server.
 #[derive(Clone, Copy)]
 pub struct Setup {
     pub login: Login,
-    /// Types of host keys it has.
+    /// Types of host keys it has, preferred first.
     pub host_keys: &'static [&'static str],
+    /// The program of the `sftp` subsystem.
+    pub sftp: &'static str,
     /// More lines for sshd_config.
     pub extra: &'static str,
 }
@@ -54,7 +59,8 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             login: Login::Own,
-            host_keys: &["ed25519", "ecdsa", "rsa"],
+            host_keys: &["ed25519"],
+            sftp: "internal-sftp",
             extra: "",
         }
     }
@@ -283,9 +289,10 @@ impl Sshd {
         let mut text = format!(
             "Port {}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nUseDNS no\nStrictModes no\nLogLevel DEBUG1\n\
              AuthorizedKeysFile {directory}/authorized_keys\nPermitRootLogin yes\nPasswordAuthentication {}\n\
-             KbdInteractiveAuthentication no\nMaxStartups 100\nSubsystem sftp internal-sftp\n",
+             KbdInteractiveAuthentication no\nMaxStartups 100\nSubsystem sftp {}\n",
             self.port,
             if self.account.is_some() { "yes" } else { "no" },
+            self.setup.sftp,
         );
         for kind in self.setup.host_keys {
             text += &format!("HostKey {}\n", self.host_key(kind).display());

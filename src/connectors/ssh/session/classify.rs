@@ -6,6 +6,7 @@
 use super::{
     hop::{Hop, Login},
     master::NoConnection,
+    unreached,
 };
 use crate::{
     connectors::HostKey,
@@ -48,7 +49,7 @@ pub(super) fn cause(hop: &Hop, login: &Login, failure: &NoConnection, presented:
     if has("Authenticated to ") || has("Authentication succeeded") {
         return Cause::Other(interrupted(hop, said));
     }
-    Cause::Other(no_connection(hop, failure))
+    Cause::Other(unreached::explain(hop, failure))
 }
 
 /// The connection was there and is gone.
@@ -86,160 +87,6 @@ fn refused_login(hop: &Hop, login: &Login, said: &str) -> JobError {
     }
 }
 
-/// Connection phase: table of what ssh prints, what happened, and what may help.
-fn no_connection(hop: &Hop, failure: &NoConnection) -> JobError {
-    const NOT_SSH: &str = "Check the port: something other than an SSH server answers there.";
-    const BUSY: &str =
-        "It may limit simultaneous logins (MaxStartups) or block this worker's address; it is tried again.";
-    let said = failure.said.as_str();
-    let table: &[(&str, ErrorCode, &str, &str)] = &[
-        (
-            "Exceeded MaxStartups",
-            ErrorCode::ConnectFailed,
-            "has too many logins in progress",
-            BUSY,
-        ),
-        (
-            "Not allowed at this time",
-            ErrorCode::ConnectFailed,
-            "takes no connections from here for now",
-            BUSY,
-        ),
-        (
-            "administratively prohibited",
-            ErrorCode::ConnectFailed,
-            "cannot be reached: the jump host forbids forwarding",
-            "Allow TCP forwarding for this login on the jump host (AllowTcpForwarding, PermitOpen).",
-        ),
-        (
-            "Connection refused",
-            ErrorCode::ConnectFailed,
-            "refused the connection",
-            "Check host and port, and that an SSH server runs there.",
-        ),
-        (
-            "timed out during banner exchange",
-            ErrorCode::ConnectFailed,
-            "accepted the connection but did not greet",
-            "Check that an SSH server runs on that port and is not overloaded.",
-        ),
-        (
-            "No route to host",
-            ErrorCode::ConnectFailed,
-            "has no route from here",
-            "Check the address and that the host is up.",
-        ),
-        (
-            "Network is unreachable",
-            ErrorCode::ConnectFailed,
-            "is in a network that cannot be reached from here",
-            "Check the address; the worker may lack IPv6.",
-        ),
-        (
-            "timed out",
-            ErrorCode::ConnectFailed,
-            "did not answer in time",
-            "Check the address, that the host is up, and that its firewall lets this worker in.",
-        ),
-        (
-            "banner line contains invalid characters",
-            ErrorCode::ProtocolError,
-            "does not speak SSH",
-            NOT_SSH,
-        ),
-        (
-            "Bad remote protocol version",
-            ErrorCode::ProtocolError,
-            "does not speak SSH",
-            NOT_SSH,
-        ),
-        (
-            "Protocol major versions differ",
-            ErrorCode::ProtocolError,
-            "speaks only SSH 1",
-            "SSH 1 is broken and no longer supported; update the server.",
-        ),
-        (
-            "kex_exchange_identification: No SSH identification",
-            ErrorCode::ProtocolError,
-            "does not speak SSH",
-            NOT_SSH,
-        ),
-        (
-            "kex_exchange_identification: banner line 0:",
-            ErrorCode::ProtocolError,
-            "does not speak SSH",
-            NOT_SSH,
-        ),
-        (
-            "Bad packet length",
-            ErrorCode::ProtocolError,
-            "sends packets that are not SSH",
-            NOT_SSH,
-        ),
-        (
-            "kex_exchange_identification: ",
-            ErrorCode::ConnectFailed,
-            "closed the connection before greeting",
-            BUSY,
-        ),
-        (
-            "open failed",
-            ErrorCode::ConnectFailed,
-            "cannot be reached from the jump host",
-            "Check host and port as the jump host sees them, and that it may forward connections.",
-        ),
-        (
-            "stdio forwarding",
-            ErrorCode::ConnectFailed,
-            "cannot be reached from the jump host",
-            "Check host and port as the jump host sees them, and that it may forward connections.",
-        ),
-        (
-            "Connection closed by",
-            ErrorCode::ConnectFailed,
-            "closed the connection during the login",
-            BUSY,
-        ),
-        (
-            "Connection reset",
-            ErrorCode::ConnectFailed,
-            "reset the connection during the login",
-            BUSY,
-        ),
-        (
-            "Disconnected from",
-            ErrorCode::ConnectFailed,
-            "ended the connection during the login",
-            BUSY,
-        ),
-    ];
-    if let Some((_, code, what, hint)) = table.iter().find(|(text, ..)| said.contains(text)) {
-        return JobError::new(*code, format!("{hop} {what}"), *hint);
-    }
-    if failure.timed_out {
-        let hint = "The server is overloaded, or something holds up its login (a slow name lookup, for example).";
-        return JobError::new(
-            ErrorCode::ConnectFailed,
-            format!("{hop} did not finish the login in time"),
-            hint,
-        );
-    }
-    let last = said
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with("debug"));
-    JobError::new(
-        ErrorCode::ConnectFailed,
-        format!(
-            "{hop} could not be reached: {}",
-            clean(last.unwrap_or("ssh gave no reason"), 200)
-        ),
-        "Check host, port and login name.",
-    )
-}
-
 fn outdated(hop: &Hop, what: &str) -> JobError {
     JobError::new(
         ErrorCode::ProtocolError,
@@ -271,71 +118,6 @@ pub(in crate::connectors::ssh) fn clean(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hop() -> Hop {
-        Hop {
-            host: "web1".into(),
-            port: 2222,
-            user: "deploy".into(),
-            is_jump: false,
-            logins: Vec::new(),
-        }
-    }
-
-    fn sorted(said: &str) -> JobError {
-        no_connection(
-            &hop(),
-            &NoConnection {
-                said: said.to_owned(),
-                timed_out: false,
-            },
-        )
-    }
-
-    #[test]
-    fn connection_failures_are_told_apart() {
-        for (said, code, words) in [
-            (
-                "ssh: connect to host 192.0.2.1 port 2222: Connection refused",
-                ErrorCode::ConnectFailed,
-                "refused",
-            ),
-            (
-                "ssh: connect to host 192.0.2.1 port 22: Connection timed out",
-                ErrorCode::ConnectFailed,
-                "in time",
-            ),
-            (
-                "kex_exchange_identification: Connection closed by remote host",
-                ErrorCode::ConnectFailed,
-                "before",
-            ),
-            (
-                "debug1: kex_exchange_identification: banner line 0: HTTP/1.1 400 Bad Request\r\n\
-                 kex_exchange_identification: Connection closed by remote host",
-                ErrorCode::ProtocolError,
-                "does not speak SSH",
-            ),
-            (
-                "debug1: kex_exchange_identification: banner line 0: Exceeded MaxStartups\r\n\
-                 kex_exchange_identification: Connection closed by remote host",
-                ErrorCode::ConnectFailed,
-                "too many logins",
-            ),
-            (
-                "debug1: x\r\nsomething \x1b[31mnew\r\n",
-                ErrorCode::ConnectFailed,
-                "something [31mnew",
-            ),
-        ] {
-            let error = sorted(said);
-            assert_eq!(error.code, code, "{said}");
-            assert!(
-                error.message.contains("web1:2222") && error.message.contains(words),
-                "{error}"
-            );
-        }
-    }
 
     #[test]
     fn server_texts_are_cleaned() {

@@ -1,6 +1,6 @@
 //! Getting to a hop: each of its addresses, each kind of host key, each credential, in that order.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use super::{
     classify::{self, Cause},
@@ -8,9 +8,10 @@ use super::{
     hop::{Hop, Login},
     host_key::{FAMILIES, HostKeyCheck, Trust, is_of_family},
     master::{Attempt, Master, Route},
+    reached::{NotReached, Presented, Reached},
 };
 use crate::{
-    connectors::{HostKey, open::ConnectorContext},
+    connectors::open::ConnectorContext,
     domain::{error_code::ErrorCode, job::JobError},
 };
 
@@ -19,55 +20,6 @@ use crate::{
 pub(crate) struct Dialer {
     ctx: ConnectorContext,
     dir: Arc<SessionDir>,
-}
-
-/// A hop that was reached.
-#[derive(Debug)]
-pub(crate) struct Reached {
-    /// The connection.
-    pub(super) master: Master,
-}
-
-impl Reached {
-    /// What the server calls itself.
-    pub(crate) fn server(&self) -> Option<String> {
-        classify::server_version(&self.master.log().text())
-    }
-
-    /// Ends the connection.
-    pub(crate) async fn close(self) {
-        self.master.close().await;
-    }
-}
-
-/// A host key that was not accepted, and who presented it.
-#[derive(Debug, Clone)]
-pub(crate) struct Presented {
-    /// The key the host prefers among those asked for.
-    pub(crate) key: HostKey,
-    /// What the server calls itself.
-    pub(crate) server: Option<String>,
-}
-
-/// Why a hop was not reached.
-#[derive(Debug)]
-pub(crate) enum NotReached {
-    /// It presented a key that `Trust` does not accept.
-    HostKey(Presented),
-    /// It has no host key of the families asked for.
-    NoHostKey(JobError),
-    /// Anything else.
-    Failed(JobError),
-}
-
-impl NotReached {
-    /// As the error of a job that needed this hop under `trust`.
-    pub(crate) fn into_error(self, hop: &Hop, trust: &Trust) -> JobError {
-        match self {
-            Self::Failed(error) | Self::NoHostKey(error) => error,
-            Self::HostKey(presented) => refused_host_key(hop, trust, &presented.key),
-        }
-    }
 }
 
 impl Dialer {
@@ -118,11 +70,7 @@ impl Dialer {
             .map_err(NotReached::Failed)?;
         let mut last = None;
         for address in addresses {
-            let route = |address| match jump {
-                None => Route::Direct(address),
-                Some(jump) => Route::Through(jump.master.ctl().to_owned(), address),
-            };
-            match self.dial_address(hop, route(address), trust, families).await {
+            match self.dial_address(hop, address, jump, trust, families).await {
                 // Another address of the same host may still answer.
                 Err(NotReached::Failed(error)) if error.code == ErrorCode::ConnectFailed => last = Some(error),
                 other => return other,
@@ -137,7 +85,8 @@ impl Dialer {
     async fn dial_address(
         &self,
         hop: &Hop,
-        route: Route,
+        address: IpAddr,
+        jump: Option<&Reached>,
         trust: &Trust,
         families: &[&[&str]],
     ) -> Result<Reached, NotReached> {
@@ -147,6 +96,10 @@ impl Dialer {
         // A password is for approved hosts only, whatever else is accepted.
         let may_send = |login: &&Login| *trust != Trust::Anyone || matches!(login, Login::Key(_));
         let mut logins = hop.logins.iter().filter(may_send);
+        let route = match jump {
+            None => Route::Direct(address),
+            Some(jump) => Route::Through(jump.master.ctl().to_owned(), address),
+        };
         let mut login = logins.next();
         while let Some(with) = login {
             check.reset();
@@ -159,14 +112,17 @@ impl Dialer {
                 ctl: place.join("ctl"),
                 askpass: &self.ctx.askpass,
             };
-            let outcome = Master::start(&attempt, Arc::clone(&self.dir)).await;
-            let presented = check.presented();
-            let failure = match outcome {
-                Ok(master) => {
-                    return Ok(Reached { master });
-                }
+            let refused_before = jump.map_or(0, |jump| jump.refused_forwardings().len());
+            let mut failure = match Master::start(&attempt, Arc::clone(&self.dir)).await {
+                Ok(master) => return Ok(Reached { master }),
                 Err(failure) => failure,
             };
+            if let Some(jump) = jump {
+                failure
+                    .said
+                    .extend(jump.refused_forwarding(&failure.said, refused_before).await);
+            }
+            let presented = check.presented();
             match classify::cause(hop, with, &failure, presented) {
                 Cause::HostKey(key) => {
                     // The approved key may be another of this host's: offer to see those as well.
@@ -207,24 +163,6 @@ impl Dialer {
             Ok(check) => Ok((place, check)),
             Err(error) => Err(local(&place, &error)),
         }
-    }
-}
-
-fn refused_host_key(hop: &Hop, trust: &Trust, key: &HostKey) -> JobError {
-    let HostKey { algorithm, fingerprint } = key;
-    match trust {
-        Trust::Pinned(approved) => JobError::new(
-            ErrorCode::IdentityChanged,
-            format!("{hop} now presents the {algorithm} host key {fingerprint}; approved is {approved}"),
-            "No credentials were sent. If the server was reinstalled, probe the source and approve the new \
-             fingerprint; if not, somebody may be in between.",
-        ),
-        Trust::Nobody | Trust::Anyone => JobError::new(
-            ErrorCode::IdentityNotTrusted,
-            format!("{hop} presents the {algorithm} host key {fingerprint}, which nobody has approved"),
-            "No credentials were sent. Probe the source, compare the fingerprint with the server's own \
-             (ssh-keygen -lf /etc/ssh/ssh_host_*.pub) and approve it.",
-        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    sync::Notify,
+    sync::{Notify, futures::Notified},
 };
 
 /// Bytes kept of the beginning (banner, negotiation, login).
@@ -36,9 +36,10 @@ impl SshLog {
         }
     }
 
-    /// Resolves when more was written after the call.
-    pub(super) async fn grown(&self) {
-        self.grown.notified().await;
+    /// Resolves when more is written after this call.
+    pub(super) fn grown(&self) -> Notified<'_> {
+        // `notify_waiters` reaches it from its creation on, polled or not.
+        self.grown.notified()
     }
 
     fn push(&self, bytes: &[u8]) {

@@ -230,7 +230,7 @@ impl Attempt<'_> {
                 };
                 // Should the jump host's master be gone, `false` keeps this ssh from connecting by itself.
                 options.push(format!(
-                    "ProxyCommand=exec setpriv --pdeathsig KILL -- ssh -F none -S {} -o ProxyCommand=false \
+                    "ProxyCommand=setpriv --pdeathsig KILL -- ssh -F none -S {} -o ProxyCommand=false \
                      -o LogLevel=INFO -W {place} jump.invalid",
                     jump.display()
                 ));

@@ -19,14 +19,17 @@ mod host_key;
 mod link;
 mod log;
 mod master;
+mod reached;
+mod unreached;
 
 pub use child::{RemoteChild, RemoteExit, quote};
 pub(super) use classify::clean;
-pub(super) use dial::{Dialer, NotReached, Reached};
+pub(super) use dial::Dialer;
 pub use dir::sweep_stale_sessions;
 pub(super) use hop::Hop;
 pub(super) use host_key::{FAMILIES, Trust};
 use link::Link;
+pub(super) use reached::{NotReached, Reached};
 
 /// Most bytes kept of each stream of a command run by [`SshSession::run`].
 const MAX_OUTPUT: u64 = 256 * 1024;
@@ -83,9 +86,13 @@ impl SshSession {
             }
         };
         let trust = Trust::pinned(brief.identity.target.as_deref());
-        let reached = dialer.dial(&target_hop, jump.as_ref(), &trust).await;
-        let target = reached.map_err(|e| e.into_error(&target_hop, &trust))?;
-        Ok(Self::over(brief.kind, &target_hop, target, jump))
+        match dialer.dial(&target_hop, jump.as_ref(), &trust).await {
+            Ok(target) => Ok(Self::over(brief.kind, &target_hop, target, jump)),
+            Err(not_reached) => {
+                close_all(jump).await;
+                Err(not_reached.into_error(&target_hop, &trust))
+            }
+        }
     }
 
     /// A session over hops that were reached already.
@@ -216,10 +223,14 @@ impl SshSession {
 
     /// Ends the connection; returns when ssh is gone and its private directory removed.
     pub async fn close(self) {
-        self.target.close().await;
-        if let Some(jump) = self.jump {
-            jump.close().await;
-        }
+        close_all([self.target].into_iter().chain(self.jump)).await;
+    }
+}
+
+/// Ends connections, one after the other.
+pub(super) async fn close_all(connections: impl IntoIterator<Item = Reached>) {
+    for connection in connections {
+        connection.close().await;
     }
 }
 

@@ -1,0 +1,171 @@
+//! What runs over one connection: commands, their real end, SFTP, and losing it all.
+
+use std::{path::Path, time::Duration};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use xvault::{
+    connectors::ssh::session::{RemoteExit, SshSession, sweep_stale_sessions},
+    domain::{error_code::ErrorCode, source::SourceKind},
+};
+
+use crate::support::{
+    eventually::{SOON, eventually},
+    ssh_place::Place,
+    sshd::{Login, Setup, Sshd},
+};
+
+async fn connect(server: &Sshd, place: &Place, kind: SourceKind) -> SshSession {
+    place.connect(&server.brief(kind, &["/"])).await.unwrap()
+}
+
+fn alive(pid: &str) -> bool {
+    // A zombie has ended; whoever started it has not looked yet.
+    std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn commands_get_input_and_give_output_and_codes() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    let mut child = session.exec("cat; echo \"it's\" >&2; exit 3").await.unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"some bytes\0\xff").await.unwrap();
+    drop(stdin);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    child.stdout.take().unwrap().read_to_end(&mut out).await.unwrap();
+    child.stderr.take().unwrap().read_to_end(&mut err).await.unwrap();
+    assert_eq!(
+        (out.as_slice(), err.as_slice()),
+        (b"some bytes\0\xff".as_slice(), b"it's\n".as_slice())
+    );
+    assert_eq!(child.wait().await.unwrap(), RemoteExit::Code(3));
+    assert_eq!(
+        session.run("no-such-program-here").await.unwrap().exit,
+        RemoteExit::Code(127)
+    );
+    assert_eq!(session.run("kill -KILL $$").await.unwrap().exit, RemoteExit::Signal);
+    session.close().await;
+}
+
+#[tokio::test]
+async fn banners_of_login_shells_are_dropped() {
+    let (server, place) = (
+        Sshd::with(Setup {
+            login: Login::Fresh,
+            ..Setup::default()
+        }),
+        Place::new(),
+    );
+    std::fs::write(
+        server.home().join(".bashrc"),
+        "echo Welcome; printf 'no newline'; echo noise >&2\n",
+    )
+    .unwrap();
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    assert!(session.has_shell().await.unwrap());
+    assert_eq!(session.run("echo first").await.unwrap().stdout, b"first\n");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn killing_ends_the_remote_process_and_its_children() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    // Neither reads nor writes, so nothing but a signal ends it; one of the two ignores the mild one.
+    let mut child = session
+        .exec("sh -c 'trap : TERM; echo $$; while :; do sleep 1; done' & echo $$; wait")
+        .await
+        .unwrap();
+    let mut pids = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    while pids.lines().count() < 2 {
+        let mut buffer = [0; 64];
+        let count = stdout.read(&mut buffer).await.unwrap();
+        pids.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    let pids: Vec<&str> = pids.lines().collect();
+    assert!(pids.iter().all(|pid| alive(pid)), "{pids:?}");
+    child.kill().await.unwrap();
+    assert!(!pids.iter().any(|pid| alive(pid)), "{pids:?}");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn an_sftp_source_runs_no_command() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let session = connect(&server, &place, SourceKind::Sftp).await;
+    assert!(!session.has_shell().await.unwrap());
+    assert_eq!(session.exec("true").await.unwrap_err().code, ErrorCode::Internal);
+    session.sftp_subsystem().await.unwrap();
+    session.close().await;
+    assert!(!server.log().contains("Starting session: command"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn an_account_without_a_shell_is_recognised() {
+    let (server, place) = (
+        Sshd::with(Setup {
+            login: Login::SftpOnly,
+            ..Setup::default()
+        }),
+        Place::new(),
+    );
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    assert!(!session.has_shell().await.unwrap());
+    // The connection is as good as before.
+    let mut channel = session.sftp_subsystem().await.unwrap();
+    let (mut stdin, mut stdout) = (channel.stdin.take().unwrap(), channel.stdout.take().unwrap());
+    stdin.write_all(&[0, 0, 0, 5, 1, 0, 0, 0, 3]).await.unwrap();
+    let mut reply = [0; 5];
+    stdout.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply[4], 2, "SSH_FXP_VERSION");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_noticed_and_leaves_nothing() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    let mut child = session.exec("exec sleep 1000").await.unwrap();
+    server.kill_connections();
+    let mut rest = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut rest).await.unwrap();
+    let error = child.wait().await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::TransferInterrupted);
+    assert!(error.message.contains("127.0.0.1"), "{error}");
+    assert!(session.is_lost().await);
+    assert_eq!(
+        session.sftp_subsystem().await.unwrap_err().code,
+        ErrorCode::TransferInterrupted
+    );
+    drop(session);
+    eventually("the session's directory is gone", SOON, async || {
+        place.left_behind() == 0
+    })
+    .await;
+    // And the next one works at once.
+    connect(&server, &place, SourceKind::Ssh).await.close().await;
+}
+
+#[tokio::test]
+async fn connecting_can_be_given_up_at_any_moment() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let brief = server.brief(SourceKind::Ssh, &["/"]);
+    for delay in [0, 5, 20, 50, 100, 200] {
+        let _ = tokio::time::timeout(Duration::from_millis(delay), place.connect(&brief)).await;
+    }
+    eventually("nothing is left", SOON, async || place.left_behind() == 0).await;
+}
+
+#[tokio::test]
+async fn directories_of_living_sessions_are_not_swept() {
+    let (server, place) = (Sshd::start(), Place::new());
+    let session = connect(&server, &place, SourceKind::Ssh).await;
+    let stale = place.ctx.tmp_dir.join("ssh-stale");
+    std::fs::create_dir(&stale).unwrap();
+    std::fs::write(stale.join("lock"), "").unwrap();
+    sweep_stale_sessions(&place.ctx.tmp_dir).unwrap();
+    assert_eq!(place.left_behind(), 1);
+    assert!(session.has_shell().await.unwrap());
+    session.close().await;
+}
