@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,6 +15,8 @@ use rustix::fs::{FlockOperation, flock};
 
 const PREFIX: &str = "ssh-";
 const LOCK: &str = "lock";
+/// Random characters in a directory's name.
+const RANDOM: usize = 12;
 
 /// Socket paths are limited to 107 bytes on Linux, 103 elsewhere; below the directory ssh adds
 /// `/t/ctl` and, while it makes the socket, a dot and 16 more characters.
@@ -40,10 +42,10 @@ impl SessionDir {
             fallback_base()?
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&base)?;
-        // tempfile makes directories with mode 0700.
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
-            .rand_bytes(12)
+            .rand_bytes(RANDOM)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&base)?;
         let unlocked = dir.path().join("lock.new");
         let lock = File::create_new(&unlocked)?;
@@ -104,7 +106,9 @@ fn is_stale(dir: &Path) -> bool {
 fn suitable(tmp_dir: &Path) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-');
     let bytes = tmp_dir.as_os_str().as_encoded_bytes();
-    tmp_dir.is_absolute() && bytes.len() + "/".len() + PREFIX.len() + 12 <= MAX_DIR && bytes.iter().all(|&b| plain(b))
+    tmp_dir.is_absolute()
+        && bytes.len() + "/".len() + PREFIX.len() + RANDOM <= MAX_DIR
+        && bytes.iter().all(|&b| plain(b))
 }
 
 /// `/tmp/xvault-<uid>`, which must be ours: others can make names in `/tmp` too.
