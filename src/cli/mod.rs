@@ -1,6 +1,7 @@
 //! The command line: one file per command. Each parses, loads its configuration, builds what the
 //! library needs and prints; rules live in the library.
 
+mod artifact;
 pub mod dev;
 mod worker;
 
@@ -23,6 +24,9 @@ struct Cli {
 /// One variant per command; its doc comment is the help.
 #[derive(Subcommand)]
 enum Command {
+    /// Look into a snapshot's directory: offline, with an age identity
+    #[command(subcommand)]
+    Artifact(artifact::ArtifactCommand),
     /// Start everything on this machine: a private PostgreSQL, a hub and a worker
     Dev(dev::DevArgs),
     /// Claim jobs, move data, serve downloads
@@ -33,6 +37,7 @@ impl Command {
     /// Runs it to its end.
     fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Artifact(command) => artifact::run(command),
             Self::Dev(args) => dev::run(args),
             Self::Worker(args) => block_on(worker::run(args)),
         }

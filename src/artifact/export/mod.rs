@@ -7,10 +7,13 @@ mod chosen;
 mod output;
 mod selection;
 mod tar_copy;
+mod unpack;
 mod zip;
 mod zip_records;
 
 use std::io::Write;
+
+pub use self::unpack::{UnpackReport, unpack};
 
 use self::{output::Output, selection::Selection, tar_copy::TarCopy};
 use super::{Files, Gauge, Keys, clear::Clear, fault::Fault, walk::Nothing, whole::whole};
