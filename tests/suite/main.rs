@@ -5,6 +5,9 @@
 
 mod architecture;
 mod artifact;
+mod compose;
+mod configuration;
+mod dev_tree;
 
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;

@@ -1,6 +1,6 @@
 //! Waiting for a condition instead of for time.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 pub const SOON: Duration = Duration::from_secs(60);
 
 /// Asks again and again until the answer is true; panics with `what` after `deadline`.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, deadline: Duration, mut ask: impl FnMut() -> F) {
+pub async fn eventually(what: &str, deadline: Duration, mut ask: impl AsyncFnMut() -> bool) {
     eventually_some(what, deadline, async || ask().await.then_some(())).await;
 }
 

@@ -89,10 +89,19 @@ impl Server {
 
     /// A fresh database with the whole schema.
     pub async fn database(&self) -> Database {
+        self.make_database(&format!("template {TEMPLATE} strategy file_copy"))
+            .await
+    }
+
+    /// A fresh database with nothing in it.
+    pub async fn empty_database(&self) -> Database {
+        self.make_database("template template0").await
+    }
+
+    async fn make_database(&self, how: &str) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.execute(format!("create database {name} template {TEMPLATE} strategy file_copy"))
-            .await;
+        self.execute(format!("create database {name} {how}")).await;
         let url = self.cluster.owner_url(&name).expect("a URL");
         let worker = SecretString::from(WORKER_PASSWORD);
         let worker_url = self.cluster.url(&name, "xvault_worker_login", &worker).expect("a URL");
