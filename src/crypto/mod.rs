@@ -4,5 +4,6 @@ pub mod age_keys;
 pub mod envelope;
 pub mod jwt;
 pub mod password;
+pub mod scram;
 pub mod ssh_key;
 pub mod tokens;

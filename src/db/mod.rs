@@ -12,6 +12,7 @@ pub mod api_keys;
 pub mod audit_log;
 mod create;
 pub mod exports;
+pub mod gauges;
 pub mod idempotency_keys;
 pub mod ids;
 pub mod invitations;
@@ -19,6 +20,7 @@ pub mod job_events;
 pub mod jobs;
 pub mod master_key;
 pub mod memberships;
+pub mod roles;
 pub mod sessions;
 pub mod snapshots;
 pub mod source_credentials;
@@ -41,6 +43,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("database migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The roles of workers could not be set up.
+    #[error("database roles: {0}")]
+    Role(String),
     /// The address of the database cannot be read.
     #[error("XVAULT_DATABASE_URL: {0}; example: postgres://xvault:secret@db.example.com/xvault")]
     Url(sqlx::Error),
@@ -80,7 +85,7 @@ impl DbError {
                     | sqlx::Error::Protocol(_)
                     | sqlx::Error::WorkerCrashed
             ),
-            Self::Migrate(_) | Self::Url(_) => false,
+            Self::Migrate(_) | Self::Role(_) | Self::Url(_) => false,
         }
     }
 

@@ -119,6 +119,9 @@ impl Server {
         let pool = connect(&url).await;
         xvault::db::migrate(&pool).await.expect("the schema");
         xvault::queue::setup(&pool).await.expect("the queue's tables");
+        let password = SecretString::from(WORKER_PASSWORD);
+        let roles = xvault::db::roles::apply(&pool, Some(&password)).await;
+        roles.expect("the roles of workers");
         // A database with sessions cannot be copied.
         pool.close().await;
     }
