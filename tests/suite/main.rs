@@ -18,6 +18,8 @@ mod ssh_jump;
 mod ssh_probe;
 mod ssh_session;
 
+mod exports_download;
 mod lifecycle_jobs;
 mod queue_ordering;
 mod queue_tickets;
+mod worker_backups;

@@ -1,0 +1,60 @@
+//! A transfer that stops in the middle until the test lets it go on.
+//!
+//! The server's `tar` and SFTP server are wrapped: after the first megabyte nothing comes until the
+//! gate is open. So "in the middle of a transfer" is a fact and not a matter of speed.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use super::scratch::temp_dir;
+
+/// Bytes that pass before the gate.
+pub const BEFORE: usize = 1_000_000;
+
+/// A closed gate.
+pub struct Gate {
+    directory: tempfile::TempDir,
+}
+
+impl Gate {
+    pub fn closed() -> Self {
+        let gate = Self {
+            directory: temp_dir("gate"),
+        };
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(gate.directory.path(), open).expect("its own directory");
+        let wait = format!(
+            "{{ head -c {BEFORE}; while [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
+            gate.path("open").display()
+        );
+        gate.script(
+            "tar",
+            &format!("case \" $* \" in *--version*) exec /usr/bin/tar \"$@\";; esac\n/usr/bin/tar \"$@\" | {wait}"),
+        );
+        gate.script("sftp-server", &format!("/usr/lib/openssh/sftp-server | {wait}"));
+        gate
+    }
+
+    /// Lines for sshd_config.
+    pub fn config(&self) -> &'static str {
+        let directory = self.directory.path().display();
+        // Setups are plain constants elsewhere; a few bytes for the length of a test process.
+        Box::leak(
+            format!("SetEnv PATH={directory}:/usr/bin:/bin\nSubsystem sftp {directory}/sftp-server\n").into_boxed_str(),
+        )
+    }
+
+    /// Lets everything pass from now on.
+    pub fn open(&self) {
+        fs::write(self.path("open"), "").expect("a file");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn script(&self, name: &str, body: &str) {
+        let path = self.path(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+}
