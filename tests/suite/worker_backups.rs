@@ -66,7 +66,7 @@ async fn a_backup_becomes_a_snapshot_with_its_facts() {
         .get(&format!("/api/v1/jobs/{}/events", job["id"].as_str().unwrap()))
         .await
         .expect(200);
-    let kinds: Vec<&str> = events["items"]
+    let kinds: Vec<&str> = events
         .as_array()
         .unwrap()
         .iter()
