@@ -73,7 +73,10 @@ async fn administrate(command: AdminCommand) -> anyhow::Result<()> {
                 password: password()?,
             };
             let new = CheckedTenant::new(&NewTenant { name, owner })?;
-            tenants::provision(&mut tx, &key, new, false, "operator").await?.id.to_string()
+            tenants::provision(&mut tx, &key, new, false, "operator")
+                .await?
+                .id
+                .to_string()
         }
         AdminCommand::ResetPassword { email } => {
             members::reset_password(&mut tx, &email, &password()?).await?;

@@ -1,8 +1,12 @@
 //! The command line: one file per command. Each parses, loads its configuration, builds what the
 //! library needs and prints; rules live in the library.
 
+mod admin;
 mod artifact;
 pub mod dev;
+mod hub;
+mod keys;
+mod migrate;
 mod worker;
 
 use std::{future::Future, process::ExitCode};
@@ -29,6 +33,16 @@ enum Command {
     Artifact(artifact::ArtifactCommand),
     /// Start everything on this machine: a private PostgreSQL, a hub and a worker
     Dev(dev::DevArgs),
+    /// Serve the API and the pages, order jobs, keep the catalogue
+    Hub(hub::HubArgs),
+    /// Bring the database up to date, and the rights of workers in it
+    Migrate,
+    /// Make or rotate the master key
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Make worker tokens and tenants, reset passwords
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Claim jobs, move data, serve downloads
     Worker(worker::WorkerArgs),
 }
@@ -39,6 +53,10 @@ impl Command {
         match self {
             Self::Artifact(command) => artifact::run(command),
             Self::Dev(args) => dev::run(args),
+            Self::Hub(args) => block_on(hub::run(args)),
+            Self::Migrate => migrate::run(),
+            Self::Keys(command) => keys::run(&command),
+            Self::Admin(command) => admin::run(command),
             Self::Worker(args) => block_on(worker::run(args)),
         }
     }

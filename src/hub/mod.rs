@@ -11,4 +11,4 @@ pub mod state;
 pub mod views;
 pub mod web;
 
-pub use state::Hub;
+pub use state::{Hub, HubSettings};

@@ -1,0 +1,79 @@
+//! `xvault hub`: the control plane.
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+
+use super::migrate;
+use crate::{
+    clock::Clock,
+    config::{ConfigError, Environment, HubConfig},
+    crypto::envelope::MasterKey,
+    db,
+    hub::{
+        Hub, HubSettings,
+        actions::{ActionError, master_key, seed},
+        scheduler,
+        web::server,
+    },
+    shutdown::Shutdown,
+};
+
+pub use crate::config::HubArgs;
+
+/// Connections of one hub: requests, housekeeping, and one that listens.
+const CONNECTIONS: u32 = 20;
+
+/// Runs until a signal, then until the answers under way are given.
+pub async fn run(args: HubArgs) -> anyhow::Result<()> {
+    let config = HubConfig::load(args, &Environment::process())?;
+    let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
+    let hub = open(&config, &shutdown).await?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (XVAULT_HUB_LISTEN)", config.listen))?;
+    tracing::info!(listen = %config.listen, url = %config.url, "the hub is ready");
+
+    let live = tokio::spawn(hub.live.clone().run(hub.pool.clone(), shutdown.token()));
+    let housekeeping = tokio::spawn(scheduler::run(hub.clone()));
+    let pool = hub.pool.clone();
+    let served = server::serve(hub, listener).await;
+    shutdown.trigger();
+    let _ = tokio::join!(live, housekeeping);
+    pool.close().await;
+    served.context("serving ended")
+}
+
+/// A hub on a database that is up to date, with the right master key and somebody who can sign in.
+async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
+    let pool = db::pool(config.database.url.expose_secret(), CONNECTIONS)?;
+    migrate::up_to_date(&pool, config.worker_db_password.as_ref()).await?;
+    let settings = HubSettings {
+        url: config.url.clone(),
+        worker_token: config.worker_token.clone(),
+        metrics_token: config.metrics_token.clone(),
+    };
+    let key = MasterKey::from_base64(&config.master_key)?;
+    let hub = Hub::new(pool, Clock::default(), key, settings, shutdown.token())?;
+    master_key::check(&mut *hub.connection().await?, &hub.keys.master).await?;
+    if let Some(admin) = &config.admin
+        && seed::first_user(&hub, &admin.email, &admin.password)
+            .await
+            .map_err(explained)?
+    {
+        tracing::info!(email = %admin.email, "made the first user");
+    }
+    Ok(hub)
+}
+
+/// Faults of the first user, in the words of the settings they come from.
+fn explained(error: ActionError) -> anyhow::Error {
+    let ActionError::Invalid(faults) = &error else {
+        return error.into();
+    };
+    match faults.first() {
+        Some(fault) if fault.pointer == "/owner/email" => ConfigError::new("XVAULT_ADMIN_EMAIL", &fault.detail).into(),
+        Some(fault) => ConfigError::new("XVAULT_ADMIN_PASSWORD", &fault.detail).into(),
+        None => error.into(),
+    }
+}
