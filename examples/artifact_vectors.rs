@@ -96,7 +96,7 @@ fn complete() -> Items {
     file(&mut items, &long, b"long", FileEnd::Complete, 4)?;
     let long_bytes = [&b"srv/"[..], &b"\xff".repeat(200)].concat();
     file(&mut items, &long_bytes, b"long bytes", FileEnd::Complete, 10)?;
-    let big: Vec<u8> = (0..700_000u32).flat_map(u32::to_le_bytes).collect();
+    let big = b"all work and no play\n".repeat(120_000);
     file(&mut items, b"srv/big", &big, FileEnd::Complete, big.len() as u64)?;
     let target = EntryPath::new(b"srv/big")?;
     entry(&mut items, b"srv/hard", EntryKind::HardLink { target })?;

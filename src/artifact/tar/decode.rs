@@ -1,7 +1,7 @@
 //! Header blocks back to an entry. Takes nothing on trust: whoever knows a recipient can make an
 //! artifact.
 
-use tar::{EntryType, Header, PaxExtensions};
+use tar::{EntryType, Header};
 
 use super::BLOCK;
 use crate::domain::entry::{Entry, EntryKind, EntryPath, Mtime};
@@ -67,10 +67,11 @@ impl Extensions {
             EntryType::GNULongName => self.path = Some(until_nul(data)),
             EntryType::GNULongLink => self.target = Some(until_nul(data)),
             _ => {
-                for record in PaxExtensions::new(data) {
-                    let record = record.map_err(|_| "its pax header is damaged")?;
-                    let key = record.key().map_err(|_| "a pax key is not UTF-8")?;
-                    self.record(key, record.value_bytes())?;
+                let mut rest = data;
+                while !rest.is_empty() {
+                    let (key, value, after) = pax_record(rest).ok_or("its pax header is damaged")?;
+                    self.record(key, value)?;
+                    rest = after;
                 }
             }
         }
@@ -93,6 +94,18 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// Splits off `length key=value\n`. Goes by the length, as a value may hold line breaks (which the
+/// iterator of the tar crate takes for the end of the record).
+fn pax_record(data: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+    let blank = data.iter().take(10).position(|&b| b == b' ')?;
+    let length: usize = std::str::from_utf8(&data[..blank]).ok()?.parse().ok()?;
+    let (record, after) = data.split_at_checked(length)?;
+    let record = record.get(blank + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|&b| b == b'=')?;
+    let key = std::str::from_utf8(&record[..equals]).ok()?;
+    Some((key, &record[equals + 1..], after))
 }
 
 fn until_nul(data: &[u8]) -> Vec<u8> {
