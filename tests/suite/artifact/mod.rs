@@ -1,9 +1,11 @@
 //! The artifact format, against stock age, zstd, tar, bsdtar and unzip.
 
 mod browse;
+mod cli;
 mod damage;
 mod export;
 mod fixture;
 mod round_trip;
 mod storage;
+mod vectors;
 mod writer;
