@@ -26,11 +26,7 @@ fn fill(directory: &Path) {
 /// A site whose next backup stops in the middle, and that backup.
 async fn in_the_middle(worker: &[super::support::xvault::Variable]) -> (Site, Gate, String) {
     let gate = Gate::closed();
-    let setup = Setup {
-        extra: gate.config(),
-        ..Setup::default()
-    };
-    let site = Site::with(setup, worker).await;
+    let site = Site::with(gate.setup(), worker).await;
     fill(&site.sshd.home());
     let job = site.back_up().await;
     site.until(&job, "data flows", |job| {

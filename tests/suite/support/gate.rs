@@ -5,7 +5,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use super::scratch::temp_dir;
+use super::{scratch::temp_dir, sshd::Setup};
 
 /// Bytes that pass before the gate.
 pub const BEFORE: usize = 1_000_000;
@@ -34,13 +34,16 @@ impl Gate {
         gate
     }
 
-    /// Lines for sshd_config.
-    pub fn config(&self) -> &'static str {
+    /// A server behind the gate.
+    pub fn setup(&self) -> Setup {
         let directory = self.directory.path().display();
         // Setups are plain constants elsewhere; a few bytes for the length of a test process.
-        Box::leak(
-            format!("SetEnv PATH={directory}:/usr/bin:/bin\nSubsystem sftp {directory}/sftp-server\n").into_boxed_str(),
-        )
+        let leaked = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        Setup {
+            sftp: leaked(format!("{directory}/sftp-server")),
+            extra: leaked(format!("SetEnv PATH={directory}:/usr/bin:/bin\n")),
+            ..Setup::default()
+        }
     }
 
     /// Lets everything pass from now on.

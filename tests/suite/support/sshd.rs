@@ -294,10 +294,6 @@ impl Sshd {
             if self.account.is_some() { "yes" } else { "no" },
             self.setup.sftp,
         );
-        // The one setting that may not come twice.
-        if !self.setup.extra.contains("Subsystem sftp") {
-            text += "Subsystem sftp internal-sftp\n";
-        }
         for kind in self.setup.host_keys {
             text += &format!("HostKey {}\n", self.host_key(kind).display());
         }
