@@ -1,8 +1,8 @@
 //! What runs over one connection: commands, their real end, SFTP, and losing it all.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use xvault::{
     connectors::ssh::session::{RemoteExit, SshSession, sweep_stale_sessions},
     domain::{error_code::ErrorCode, source::SourceKind},
@@ -11,7 +11,7 @@ use xvault::{
 use crate::support::{
     eventually::{SOON, eventually},
     ssh_place::Place,
-    sshd::{Login, Setup, Sshd},
+    sshd::{Login, Setup, Sshd, descendants},
 };
 
 async fn connect(server: &Sshd, place: &Place, kind: SourceKind) -> SshSession {
@@ -168,4 +168,41 @@ async fn directories_of_living_sessions_are_not_swept() {
     assert_eq!(place.left_behind(), 1);
     assert!(session.has_shell().await.unwrap());
     session.close().await;
+}
+
+/// Set in the process that is to be killed: the brief of the source it connects to.
+const HOLD: &str = "XVAULT_TEST_HOLD";
+
+/// Runs itself a second time as the worker that gets killed.
+#[tokio::test]
+async fn nothing_outlives_a_killed_worker_and_the_next_one_cleans_up() {
+    let mut place = Place::new();
+    if let Ok(held) = std::env::var(HOLD) {
+        let (tmp_dir, brief) = held.split_once('\n').unwrap();
+        place.ctx.tmp_dir = tmp_dir.into();
+        let _session = place.connect(&serde_json::from_str(brief).unwrap()).await.unwrap();
+        eprintln!("connected");
+        return std::future::pending().await;
+    }
+    let server = Sshd::start();
+    let brief = serde_json::to_string(&server.brief(SourceKind::Ssh, &["/"])).unwrap();
+    let name = "ssh_channels::nothing_outlives_a_killed_worker_and_the_next_one_cleans_up";
+    let mut worker = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", name])
+        .env(HOLD, format!("{}\n{brief}", place.ctx.tmp_dir.display()))
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(worker.stderr.take().unwrap()).lines();
+    while said.next_line().await.unwrap().expect("it connects") != "connected" {}
+    let children = descendants(worker.id().unwrap());
+    assert!(!children.is_empty());
+
+    worker.kill().await.unwrap();
+    let gone = async || !children.iter().any(|pid| alive(&pid.to_string()));
+    eventually("its ssh processes are gone", SOON, gone).await;
+    assert_eq!(place.left_behind(), 1);
+    assert_eq!(sweep_stale_sessions(&place.ctx.tmp_dir).unwrap(), 1);
+    assert_eq!(place.left_behind(), 0);
 }

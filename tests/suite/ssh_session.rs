@@ -26,7 +26,6 @@ use crate::support::{
 const FRESH: Setup = Setup {
     login: Login::Fresh,
     host_keys: &["ed25519"],
-    sftp: "internal-sftp",
     extra: "",
 };
 
