@@ -20,6 +20,7 @@ mod ssh_session;
 
 mod exports_download;
 mod lifecycle_jobs;
+mod pages;
 mod queue_ordering;
 mod queue_tickets;
 mod worker_backups;

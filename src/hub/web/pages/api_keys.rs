@@ -1,7 +1,6 @@
 //! Settings: keys for programs.
 
 use askama::Template;
-use axum::extract::Path;
 use chrono::TimeDelta;
 
 use super::{
@@ -9,6 +8,7 @@ use super::{
     filters,
     flash::Flash,
     form::Form,
+    id::Id,
     shell::{Section, Shell},
     visit::{Answer, Post, Visit},
 };
@@ -98,7 +98,7 @@ pub async fn create(Post { visit, form }: Post) -> Answer {
 }
 
 /// `POST /settings/api-keys/{id}/revoke`
-pub async fn revoke(Path(id): Path<KeyId>, Post { visit, .. }: Post) -> Answer {
+pub async fn revoke(Id(id): Id<KeyId>, Post { visit, .. }: Post) -> Answer {
     api_keys::delete(&visit.hub, &visit.actor, &id).await?;
     visit.go_saying("/settings/api-keys", Flash::KeyRevoked)
 }

@@ -1,13 +1,14 @@
 //! Errors as pages: what happened and a way out. Causes of our own faults go to the log only.
 
+use std::{any::Any, time::Duration};
+
 use askama::Template;
 use axum::{
     extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use chrono::DateTime;
 
 use super::{
     filters,
@@ -15,6 +16,9 @@ use super::{
     theme::Theme,
 };
 use crate::hub::actions::ActionError;
+
+/// How long a page may take; a little less than any request, so that the visitor sees a page.
+const TIME_LIMIT: Duration = Duration::from_secs(25);
 
 /// Why a page cannot be shown.
 #[derive(Debug, Clone)]
@@ -123,9 +127,10 @@ pub async fn pages_for_errors(request: Request, next: Next) -> Response {
         .map_or("/", |target| target.as_str())
         .to_owned();
     let is_read = request.method().is_safe();
-    let response = next.run(request).await;
+    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    let response = answer.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() || response.headers().contains_key(header::CONTENT_TYPE) {
+    if !status.is_client_error() && !status.is_server_error() || is_page(&response) {
         return response;
     }
     let error = response.extensions().get::<PageError>().cloned();
@@ -133,13 +138,14 @@ pub async fn pages_for_errors(request: Request, next: Next) -> Response {
     if error.status == StatusCode::UNAUTHORIZED {
         return sign_in_first(&here, is_read);
     }
-    let setting = Setting {
-        // An error page shows no relative times.
-        now: DateTime::UNIX_EPOCH,
-        theme,
-        here: if is_read { here } else { "/".to_owned() },
-    };
+    let setting = Setting::of_error(theme, if is_read { here } else { "/".to_owned() });
     show(error, &setting)
+}
+
+/// An error that has its page already: a form shown again.
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 fn show(error: PageError, setting: &Setting) -> Response {
@@ -171,9 +177,17 @@ fn sign_in_first(here: &str, is_read: bool) -> Response {
     Redirect::to(&format!("/sign-in{next}")).into_response()
 }
 
-/// For addresses that no route knows.
-pub async fn nothing_here() -> PageError {
-    PageError::not_found()
+/// The page for an address that no route knows.
+pub fn nothing_here(request: &HeaderMap) -> Response {
+    let setting = Setting::of_error(Theme::of(request), "/".to_owned());
+    show(PageError::not_found(), &setting)
+}
+
+/// The bare answer after a panic.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+    PageError::internal(message.unwrap_or("a panic without words")).into_response()
 }
 
 /// For errors that no handler of ours made.

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     filters,
     form::{Form, Query},
+    id::Id,
     shell::{Section, Shell},
     visit::{Answer, Visit},
 };
@@ -113,7 +113,7 @@ struct FilesPage {
 }
 
 /// `GET /snapshots/{id}/files`
-pub async fn show(Path(id): Path<SnapshotId>, visit: Visit, Query(query): Query) -> Answer {
+pub async fn show(Id(id): Id<SnapshotId>, visit: Visit, Query(query): Query) -> Answer {
     let snapshot = snapshots::get(&visit.hub, &visit.actor, &id).await?;
     // A directory's own button says `path`; "next page" says `go`, and `here` is where.
     let (path, cursor) = match query.all("path").next() {

@@ -1,13 +1,13 @@
 //! One job: how far it is, why it failed, what it made.
 
 use askama::Template;
-use axum::extract::Path;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
     filters,
     flash::Flash,
+    id::Id,
     live,
     shell::{Section, Shell},
     visit::{Answer, Post, Visit},
@@ -75,7 +75,7 @@ struct JobPage {
 }
 
 /// `GET /jobs/{id}`
-pub async fn show(Path(id): Path<JobId>, visit: Visit) -> Answer {
+pub async fn show(Id(id): Id<JobId>, visit: Visit) -> Answer {
     let job = jobs::get(&visit.hub, &visit.actor, &id).await?;
     let events = jobs::events(&visit.hub, &visit.actor, &id, 0).await?;
     visit.page(&JobPage {
@@ -88,7 +88,7 @@ pub async fn show(Path(id): Path<JobId>, visit: Visit) -> Answer {
 }
 
 /// `POST /jobs/{id}/cancel`
-pub async fn cancel(Path(id): Path<JobId>, Post { visit, .. }: Post) -> Answer {
+pub async fn cancel(Id(id): Id<JobId>, Post { visit, .. }: Post) -> Answer {
     let said = match jobs::cancel(&visit.hub, &visit.actor, &id).await {
         Ok(job) if job.state.is_final() => Flash::TooLateToCancel,
         Ok(_) => Flash::Cancelling,

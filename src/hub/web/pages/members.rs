@@ -1,7 +1,6 @@
 //! Settings: who belongs to the tenant.
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     error::sentence,
@@ -9,6 +8,7 @@ use super::{
     filters,
     flash::Flash,
     form::Form,
+    id::Id,
     shell::{Section, Shell},
     visit::{Answer, Post, Visit},
 };
@@ -113,7 +113,7 @@ pub async fn add(Post { visit, form }: Post) -> Answer {
 }
 
 /// `POST /settings/members/{id}/role`
-pub async fn set_role(Path(id): Path<UserId>, Post { visit, form }: Post) -> Answer {
+pub async fn set_role(Id(id): Id<UserId>, Post { visit, form }: Post) -> Answer {
     let changed = match role(&form) {
         Ok(role) => members::update(&visit.hub, &visit.actor, &id, MemberPatch { role })
             .await
@@ -124,7 +124,7 @@ pub async fn set_role(Path(id): Path<UserId>, Post { visit, form }: Post) -> Ans
 }
 
 /// `POST /settings/members/{id}/remove`
-pub async fn remove(Path(id): Path<UserId>, Post { visit, .. }: Post) -> Answer {
+pub async fn remove(Id(id): Id<UserId>, Post { visit, .. }: Post) -> Answer {
     let removed = members::delete(&visit.hub, &visit.actor, &id).await;
     after(&visit, removed, Flash::MemberRemoved).await
 }

@@ -15,6 +15,7 @@ mod form;
 mod found;
 mod gate;
 mod growth;
+mod id;
 mod invitations;
 mod job_detail;
 mod jobs;
@@ -43,10 +44,13 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::hub::Hub;
 
-/// Every page. Addresses that no route knows get a page too.
+pub use error::nothing_here;
+
+/// Every page.
 pub fn router() -> Router<Hub> {
     Router::new()
         .route("/", get(overview::show))
@@ -81,6 +85,6 @@ pub fn router() -> Router<Hub> {
         .route("/settings/recovery", get(recovery::show).post(recovery::download))
         .route("/theme", post(theme_switch::switch))
         .route("/static/{hash}/{name}", get(assets::get))
-        .fallback(error::nothing_here)
+        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(error::pages_for_errors))
 }

@@ -26,6 +26,17 @@ pub struct Setting {
     pub here: String,
 }
 
+impl Setting {
+    /// For an error; its page shows no relative times.
+    pub fn of_error(theme: Theme, here: String) -> Self {
+        Self {
+            now: DateTime::UNIX_EPOCH,
+            theme,
+            here,
+        }
+    }
+}
+
 impl Values for Setting {
     fn get_value<'a>(&'a self, key: &str) -> Option<&'a dyn Any> {
         match key {

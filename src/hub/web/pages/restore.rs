@@ -1,13 +1,13 @@
 //! Ordering a restore: what, and in which form.
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     field_errors::FieldErrors,
     files, filters,
     flash::Flash,
     form::{Form, Query},
+    id::Id,
     shell::{Section, Shell},
     visit::{Answer, Post, Visit},
 };
@@ -79,7 +79,7 @@ fn chosen_format(form: &Form) -> Option<ExportFormat> {
 }
 
 /// `GET /snapshots/{id}/restore`
-pub async fn show(Path(id): Path<SnapshotId>, visit: Visit, Query(query): Query) -> Answer {
+pub async fn show(Id(id): Id<SnapshotId>, visit: Visit, Query(query): Query) -> Answer {
     visit.actor.require(Role::Operator)?;
     let page = RestorePage::new(&visit, &id, &query, FieldErrors::default()).await?;
     // From the file browser: nothing ticked must not become "everything".
@@ -90,7 +90,7 @@ pub async fn show(Path(id): Path<SnapshotId>, visit: Visit, Query(query): Query)
 }
 
 /// `POST /snapshots/{id}/restore`
-pub async fn order(Path(id): Path<SnapshotId>, Post { visit, form }: Post) -> Answer {
+pub async fn order(Id(id): Id<SnapshotId>, Post { visit, form }: Post) -> Answer {
     let picks = files::picks(&form);
     let ordered = match chosen_format(&form) {
         Some(format) => {

@@ -1,12 +1,12 @@
 //! Snapshots: the list, one of them, and what can be done with it.
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     filters,
     flash::Flash,
     form::Query,
+    id::Id,
     pager::{self, Pager},
     shell::{Section, Shell},
     source_rows::is_restorable,
@@ -66,7 +66,7 @@ struct SnapshotPage {
 }
 
 /// `GET /snapshots/{id}`
-pub async fn show(Path(id): Path<SnapshotId>, visit: Visit) -> Answer {
+pub async fn show(Id(id): Id<SnapshotId>, visit: Visit) -> Answer {
     let snapshot = snapshots::get(&visit.hub, &visit.actor, &id).await?;
     visit.page(&SnapshotPage {
         shell: visit.shell(Section::Snapshots),
@@ -97,7 +97,7 @@ fn verdict(state: SnapshotState) -> Option<(&'static str, &'static str)> {
 }
 
 /// `POST /snapshots/{id}/pin`
-pub async fn pin(Path(id): Path<SnapshotId>, Post { visit, form }: Post) -> Answer {
+pub async fn pin(Id(id): Id<SnapshotId>, Post { visit, form }: Post) -> Answer {
     let pinned = form.text("pinned") == "true";
     snapshots::set_pinned(&visit.hub, &visit.actor, &id, pinned).await?;
     visit.go_saying(
@@ -107,13 +107,13 @@ pub async fn pin(Path(id): Path<SnapshotId>, Post { visit, form }: Post) -> Answ
 }
 
 /// `POST /snapshots/{id}/verify`
-pub async fn verify(Path(id): Path<SnapshotId>, Post { visit, .. }: Post) -> Answer {
+pub async fn verify(Id(id): Id<SnapshotId>, Post { visit, .. }: Post) -> Answer {
     let job = snapshots::order_verify(&visit.hub, &visit.actor, &id).await?;
     visit.go(&format!("/jobs/{}", job.id))
 }
 
 /// `POST /snapshots/{id}/delete`
-pub async fn delete(Path(id): Path<SnapshotId>, Post { visit, .. }: Post) -> Answer {
+pub async fn delete(Id(id): Id<SnapshotId>, Post { visit, .. }: Post) -> Answer {
     let job = snapshots::order_delete(&visit.hub, &visit.actor, &id).await?;
     visit.go(&format!("/jobs/{}", job.id))
 }

@@ -1,12 +1,12 @@
 //! One source: what its last probe found, what to approve, and what ran.
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     filters,
     flash::Flash,
     found::Found,
+    id::Id,
     live,
     shell::{Section, Shell},
     source_rows::{SourceRow, is_approved},
@@ -129,7 +129,7 @@ struct SourcePage {
 }
 
 /// `GET /sources/{id}`
-pub async fn show(Path(id): Path<SourceId>, visit: Visit) -> Answer {
+pub async fn show(Id(id): Id<SourceId>, visit: Visit) -> Answer {
     let (hub, actor) = (&visit.hub, &visit.actor);
     let source = sources::get(hub, actor, &id).await?;
     let probe = last(&visit, &id, JobKind::Probe).await?;
@@ -193,13 +193,13 @@ fn report_of(probe: &JobView) -> Option<Found> {
 }
 
 /// `POST /sources/{id}/probe`
-pub async fn probe(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answer {
+pub async fn probe(Id(id): Id<SourceId>, Post { visit, .. }: Post) -> Answer {
     jobs::order_probe(&visit.hub, &visit.actor, &id).await?;
     visit.go(&format!("/sources/{id}"))
 }
 
 /// `POST /sources/{id}/backups`
-pub async fn back_up(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answer {
+pub async fn back_up(Id(id): Id<SourceId>, Post { visit, .. }: Post) -> Answer {
     match jobs::order_backup(&visit.hub, &visit.actor, &id).await {
         Ok(job) => visit.go(&format!("/jobs/{}", job.id)),
         Err(ActionError::ActiveBackup(job)) => visit.go_saying(&format!("/jobs/{job}"), Flash::AlreadyRunning),
@@ -208,7 +208,7 @@ pub async fn back_up(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answ
 }
 
 /// `POST /sources/{id}/identity`: pins it, and looks again where the last probe could not sign in yet.
-pub async fn approve(Path(id): Path<SourceId>, Post { visit, form }: Post) -> Answer {
+pub async fn approve(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer {
     let approval = identity::Approval {
         fingerprint: form.text("fingerprint").to_owned(),
         hop: Some(if form.text("hop") == "jump" {

@@ -4,13 +4,13 @@ use askama::{
     Template,
     filters::{Html, Safe, escape},
 };
-use axum::extract::Path;
 
 use super::{
     field_errors::FieldErrors,
     filters,
     flash::Flash,
     form::Form,
+    id::Id,
     shell::{Section, Shell},
     source_input::{as_patch, config, credential_changes, credentials},
     visit::{Answer, Post, Visit},
@@ -214,7 +214,7 @@ pub async fn create(Post { visit, form }: Post) -> Answer {
 }
 
 /// `GET /sources/{id}/edit`
-pub async fn edit(Path(id): Path<SourceId>, visit: Visit) -> Answer {
+pub async fn edit(Id(id): Id<SourceId>, visit: Visit) -> Answer {
     visit.actor.require(Role::Operator)?;
     let source = sources::get(&visit.hub, &visit.actor, &id).await?;
     let form = SourceForm::of(&source);
@@ -222,7 +222,7 @@ pub async fn edit(Path(id): Path<SourceId>, visit: Visit) -> Answer {
 }
 
 /// `POST /sources/{id}/edit`
-pub async fn update(Path(id): Path<SourceId>, Post { visit, form }: Post) -> Answer {
+pub async fn update(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer {
     let before = sources::get(&visit.hub, &visit.actor, &id).await?;
     let saved = match config(&form) {
         Ok(config) => {

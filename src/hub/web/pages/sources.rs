@@ -1,12 +1,12 @@
 //! The list of sources, and removing one.
 
 use askama::Template;
-use axum::extract::Path;
 
 use super::{
     filters,
     flash::Flash,
     form::Query,
+    id::Id,
     pager::{self, Pager},
     shell::{Section, Shell},
     source_rows::SourceRow,
@@ -41,7 +41,7 @@ pub async fn list(visit: Visit, Query(query): Query) -> Answer {
 }
 
 /// `POST /sources/{id}/remove`
-pub async fn remove(Path(id): Path<SourceId>, Post { visit, .. }: Post) -> Answer {
+pub async fn remove(Id(id): Id<SourceId>, Post { visit, .. }: Post) -> Answer {
     match actions::sources::delete(&visit.hub, &visit.actor, &id).await {
         Ok(()) => visit.go_saying("/sources", Flash::SourceRemoved),
         Err(ActionError::ActiveBackup(job)) => visit.go_saying(&format!("/jobs/{job}"), Flash::AlreadyRunning),
