@@ -230,7 +230,8 @@ fn fields(form: &str) -> Vec<(String, String)> {
 
 /// Opening tags with their attributes.
 pub fn tags(html: &str, name: &str) -> Vec<String> {
-    let starts = html.match_indices(&format!("<{name}")).map(|(i, _)| &html[i..]);
+    let start = format!("<{name}");
+    let starts = html.match_indices(&start).map(|(i, _)| &html[i..]);
     let exact = starts.filter(|rest| !rest[name.len() + 1..].starts_with(|c: char| c.is_ascii_alphanumeric()));
     exact
         .map(|rest| rest[..=rest.find('>').expect("a whole tag")].to_owned())
@@ -240,7 +241,8 @@ pub fn tags(html: &str, name: &str) -> Vec<String> {
 /// Elements that do not nest, with their tags.
 fn elements(html: &str, name: &str) -> Vec<String> {
     let end = format!("</{name}>");
-    let starts = html.match_indices(&format!("<{name}")).map(|(i, _)| &html[i..]);
+    let start = format!("<{name}");
+    let starts = html.match_indices(&start).map(|(i, _)| &html[i..]);
     let exact = starts.filter(|rest| !rest[name.len() + 1..].starts_with(|c: char| c.is_ascii_alphanumeric()));
     exact
         .map(|rest| rest[..rest.find(&end).expect("its end") + end.len()].to_owned())

@@ -5,7 +5,7 @@ use std::{any::Any, time::Duration};
 use askama::Template;
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -177,10 +177,9 @@ fn sign_in_first(here: &str, is_read: bool) -> Response {
     Redirect::to(&format!("/sign-in{next}")).into_response()
 }
 
-/// The page for an address that no route knows.
-pub fn nothing_here(request: &HeaderMap) -> Response {
-    let setting = Setting::of_error(Theme::of(request), "/".to_owned());
-    show(PageError::not_found(), &setting)
+/// For addresses that no route knows.
+pub async fn nothing_here() -> PageError {
+    PageError::not_found()
 }
 
 /// The bare answer after a panic.

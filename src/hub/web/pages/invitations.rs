@@ -9,8 +9,7 @@ use axum::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    client::Client, error::PageError, field_errors::FieldErrors, filters, form::Form, gate::Gate, session, sign_in,
-    visit::Answer,
+    error::PageError, field_errors::FieldErrors, filters, form::Form, gate::Gate, session, sign_in, visit::Answer,
 };
 use crate::{
     domain::field_error::FieldError,
@@ -21,6 +20,7 @@ use crate::{
             auth::{self, Credentials},
             invitations::{self, InvitationView},
         },
+        web::auth::PeerAddress,
     },
 };
 
@@ -60,7 +60,7 @@ pub async fn show(gate: Gate, State(hub): State<Hub>, Path(token): Path<String>)
 /// `POST /invitations/{token}`
 pub async fn accept(
     gate: Gate,
-    Client(from): Client,
+    PeerAddress(from): PeerAddress,
     State(hub): State<Hub>,
     Path(token): Path<String>,
     headers: HeaderMap,

@@ -5,7 +5,6 @@
 
 mod api_keys;
 mod assets;
-mod client;
 mod error;
 mod field_errors;
 mod files;
@@ -48,9 +47,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::hub::Hub;
 
-pub use error::nothing_here;
-
-/// Every page.
+/// Every page, and a page for every address that nothing else answers.
 pub fn router() -> Router<Hub> {
     Router::new()
         .route("/", get(overview::show))
@@ -85,6 +82,7 @@ pub fn router() -> Router<Hub> {
         .route("/settings/recovery", get(recovery::show).post(recovery::download))
         .route("/theme", post(theme_switch::switch))
         .route("/static/{hash}/{name}", get(assets::get))
+        .fallback(error::nothing_here)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(error::pages_for_errors))
 }

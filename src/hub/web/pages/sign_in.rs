@@ -9,7 +9,6 @@ use axum::{
 use secrecy::SecretString;
 
 use super::{
-    client::Client,
     error::{PageError, sentence},
     filters,
     form::{Form, Query},
@@ -23,6 +22,7 @@ use crate::hub::{
         ActionError,
         auth::{self, Credentials},
     },
+    web::auth::PeerAddress,
 };
 
 #[derive(Template)]
@@ -52,7 +52,7 @@ pub async fn show(gate: Gate, State(hub): State<Hub>, headers: HeaderMap, Query(
 /// `POST /sign-in`
 pub async fn sign_in(
     gate: Gate,
-    Client(from): Client,
+    PeerAddress(from): PeerAddress,
     State(hub): State<Hub>,
     headers: HeaderMap,
     form: Form,
