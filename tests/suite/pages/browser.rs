@@ -28,7 +28,7 @@ pub struct Page {
 /// A form as it stands in a page.
 #[derive(Clone, Debug)]
 pub struct Form {
-    method: Method,
+    pub method: Method,
     pub action: String,
     pub fields: Vec<(String, String)>,
 }
