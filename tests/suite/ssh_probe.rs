@@ -80,7 +80,7 @@ async fn an_approved_server_is_described() {
 async fn a_shell_without_sftp_and_sftp_without_a_shell() {
     let place = Place::new();
     let no_sftp = Sshd::with(Setup {
-        extra: "Subsystem sftp /bin/false",
+        sftp: "/bin/false",
         ..Setup::default()
     });
     let report = probe(&place, no_sftp.brief(SourceKind::Ssh, &["/etc", "/no-such-path"]))

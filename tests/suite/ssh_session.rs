@@ -26,6 +26,7 @@ use crate::support::{
 const FRESH: Setup = Setup {
     login: Login::Fresh,
     host_keys: &["ed25519"],
+    sftp: "internal-sftp",
     extra: "",
 };
 

@@ -49,6 +49,8 @@ pub struct Setup {
     pub login: Login,
     /// Types of host keys it has, preferred first.
     pub host_keys: &'static [&'static str],
+    /// The program of the `sftp` subsystem.
+    pub sftp: &'static str,
     /// More lines for sshd_config.
     pub extra: &'static str,
 }
@@ -58,6 +60,7 @@ impl Default for Setup {
         Self {
             login: Login::Own,
             host_keys: &["ed25519"],
+            sftp: "internal-sftp",
             extra: "",
         }
     }
@@ -286,9 +289,10 @@ impl Sshd {
         let mut text = format!(
             "Port {}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nUseDNS no\nStrictModes no\nLogLevel DEBUG1\n\
              AuthorizedKeysFile {directory}/authorized_keys\nPermitRootLogin yes\nPasswordAuthentication {}\n\
-             KbdInteractiveAuthentication no\nMaxStartups 100\n",
+             KbdInteractiveAuthentication no\nMaxStartups 100\nSubsystem sftp {}\n",
             self.port,
             if self.account.is_some() { "yes" } else { "no" },
+            self.setup.sftp,
         );
         for kind in self.setup.host_keys {
             text += &format!("HostKey {}\n", self.host_key(kind).display());
