@@ -46,7 +46,7 @@ impl fmt::Display for Banner<'_> {
         writeln!(
             f,
             "  Everything is kept in {}. Ctrl-C stops it.\n",
-            self.state.path("").display()
+            self.state.root().display()
         )
     }
 }

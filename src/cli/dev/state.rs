@@ -45,6 +45,11 @@ impl State {
         Ok(Self { root, _lock: lock })
     }
 
+    /// The directory itself, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A path inside.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)

@@ -213,6 +213,8 @@ async fn each_test_has_a_migrated_database_of_its_own() {
         .await
         .unwrap();
     assert_eq!(tenants, 0);
+    let jobs = sqlx::query("select from jobs").execute(&two.worker_pool().await).await;
+    jobs.expect("a worker may read jobs");
 }
 
 #[tokio::test]
