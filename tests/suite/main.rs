@@ -13,6 +13,7 @@ mod dev_tree;
 mod support;
 
 mod capture_sftp;
+mod capture_ssh;
 mod ssh_channels;
 mod ssh_jump;
 mod ssh_probe;

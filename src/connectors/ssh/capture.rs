@@ -2,7 +2,12 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::{not_carried, session::SshSession};
+use super::{
+    not_carried,
+    remote_tar::{self, RemoteTar},
+    session::SshSession,
+    tar_capture::{self, TarSource},
+};
 use crate::{
     connectors::{
         CaptureReport, CaptureSink,
@@ -48,8 +53,27 @@ async fn over(
     sink: &CaptureSink,
     cancel: &CancellationToken,
 ) -> Result<CaptureReport, JobError> {
+    let choosing = cancel.run_until_cancelled(choose_tar(session));
+    if let Some(tar) = choosing.await.ok_or_else(cancelled)?? {
+        let source = TarSource {
+            session,
+            tar: &tar,
+            includes: &brief.config.paths,
+            exclude: &brief.config.exclude,
+            excludes,
+        };
+        return tar_capture::capture(&source, sink, cancel).await;
+    }
     let reading = cancel.run_until_cancelled(over_sftp(session, brief, excludes, sink));
     reading.await.ok_or_else(cancelled)?
+}
+
+/// The source's tar, if it has a shell and a tar that we know.
+async fn choose_tar(session: &SshSession) -> Result<Option<RemoteTar>, JobError> {
+    match session.has_shell().await? {
+        true => remote_tar::detect(session).await,
+        false => Ok(None),
+    }
 }
 
 async fn over_sftp(

@@ -12,5 +12,10 @@ mod probe;
 pub mod remote_tar;
 pub mod session;
 mod spawner;
+mod tar_capture;
+mod tar_filter;
+mod tar_messages;
+mod tar_roots;
+mod tar_script;
 
 pub use connector::SshConnector;
