@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    io::Read,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::Path,
 };
@@ -163,4 +164,21 @@ fn extended_attributes_come_back_with_tar() {
     let mut value = [0; 32];
     let length = rustix::fs::getxattr(into.join("tagged"), "user.xvault", &mut value[..]).unwrap();
     assert_eq!(&value[..length], b"va\nlue\0");
+}
+
+#[test]
+fn another_reader_of_the_seekable_format_finds_its_frames() {
+    let bench = Bench::new("seekable");
+    bench.write(tree()).unwrap();
+    let (identity, backup) = (bench.identity_file(), bench.file(ArtifactFile::Backup));
+    let args = ["-d".as_ref(), "-i".as_ref(), identity.as_os_str(), backup.as_os_str()];
+    let zst = super::fixture::run("age", &args, b"");
+    let tar = bench.stock_content(ArtifactFile::Backup);
+    let mut decoder = zeekstd::Decoder::new(std::io::Cursor::new(zst)).unwrap();
+    let (from, to) = (4_000_000, 4_500_000);
+    decoder.set_offset(from).unwrap();
+    decoder.set_offset_limit(to).unwrap();
+    let mut middle = Vec::new();
+    decoder.read_to_end(&mut middle).unwrap();
+    assert!(middle == tar[from as usize..to as usize]);
 }
