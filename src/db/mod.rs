@@ -34,6 +34,12 @@ pub mod workers;
 
 pub use create::create_database;
 
+/// A connection on loan from the pool.
+pub type Connection = sqlx::pool::PoolConnection<sqlx::Postgres>;
+
+/// A transaction, rolled back unless it is committed.
+pub type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
+
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::hmac::{Hmac, Mac};
 use secrecy::SecretString;
 use sha2::Sha256;
-use sqlx::{PgPool, Postgres, Transaction, pool::PoolConnection};
+use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -20,7 +20,7 @@ use crate::{
         jwt::AccessTokens,
         tokens,
     },
-    db::{DbError, tenant_keys},
+    db::{Connection, DbError, Transaction, tenant_keys},
     domain::ids::{SessionId, TenantId},
 };
 
@@ -131,17 +131,17 @@ impl Hub {
     }
 
     /// A connection of the pool.
-    pub async fn connection(&self) -> Result<PoolConnection<Postgres>, ActionError> {
+    pub async fn connection(&self) -> Result<Connection, ActionError> {
         Ok(self.pool.acquire().await.map_err(DbError::from)?)
     }
 
     /// A transaction, rolled back unless [`Hub::commit`] gets it.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, ActionError> {
+    pub async fn begin(&self) -> Result<Transaction, ActionError> {
         Ok(self.pool.begin().await.map_err(DbError::from)?)
     }
 
     /// Makes what a transaction did last.
-    pub async fn commit(&self, transaction: Transaction<'static, Postgres>) -> Result<(), ActionError> {
+    pub async fn commit(&self, transaction: Transaction) -> Result<(), ActionError> {
         Ok(transaction.commit().await.map_err(DbError::from)?)
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, reason = "tests are their own documentation")]
 
+mod api;
 mod architecture;
 mod artifact;
 mod compose;

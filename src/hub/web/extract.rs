@@ -3,15 +3,18 @@
 use std::str::FromStr;
 
 use axum::{
-    body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{StatusCode, header, request::Parts},
-    response::IntoResponse,
+    http::{header, request::Parts},
 };
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::error::ApiError;
+use super::{error::ApiError, layers::MAX_BODY};
 use crate::hub::actions::{ActionError, input};
+
+/// Most bytes of a body that are read only to be thrown away.
+const MAX_DISCARDED: usize = 16 * MAX_BODY;
 
 /// A JSON body. Malformed JSON is 400; JSON of another shape is 422 with a pointer.
 #[derive(Debug)]
@@ -20,24 +23,35 @@ pub struct ApiJson<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(&request) {
             return Err(ApiError::NotJson);
         }
-        let body = body(request, state).await?;
+        let body = body(request).await?;
         let value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
         Ok(Self(input::parse("", value)?))
     }
 }
 
-/// The whole body, if it is not too long.
-pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-            _ => ApiError::Malformed("the request's body ended early".into()),
-        })
+/// The whole body, if it is not too long. The rest of a longer one is read and thrown away, within reason:
+/// most clients look at the answer only once they have sent everything.
+pub(super) async fn body(request: Request) -> Result<Bytes, ApiError> {
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut body, mut length) = (BytesMut::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::Malformed("the request's body ended early".into()))?;
+        length += chunk.len();
+        if length <= MAX_BODY {
+            body.extend_from_slice(&chunk);
+        } else if length > MAX_DISCARDED {
+            break;
+        }
+    }
+    if length > MAX_BODY {
+        Err(ApiError::TooLarge)
+    } else {
+        Ok(body.freeze())
+    }
 }
 
 fn is_json(request: &Request) -> bool {

@@ -51,7 +51,7 @@ pub(super) async fn once(State(hub): State<Hub>, request: Request, next: Next) -
         key: key(request.headers())?,
     };
     let (parts, body) = request.into_parts();
-    let body = extract::body(Request::from_parts(parts.clone(), body), &()).await?;
+    let body = extract::body(Request::from_parts(parts.clone(), body)).await?;
     let hash = request_hash(parts.uri.path(), &body);
     let earlier = {
         let mut conn = hub.connection().await?;

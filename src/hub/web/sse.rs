@@ -4,6 +4,7 @@ use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
+use tokio::time::Instant;
 
 use crate::{
     domain::ids::JobId,
@@ -19,6 +20,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How often an idle stream shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How long a stream lives before the client has to come back and show again who it is.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// A live stream of events named `event` (a `JobEventView`, its `seq` as id), `job` (a `JobView`, whenever it
 /// changed) and at last `end`. Starts after event `after`. Fails if the job is not the actor's tenant's.
@@ -38,6 +42,7 @@ pub async fn job_stream(
         shown: String::new(),
         ready: VecDeque::new(),
         over: false,
+        ends_at: Instant::now() + LIFETIME,
     };
     follower.look().await?;
     let events = stream::unfold(follower, |mut follower| async {
@@ -58,6 +63,7 @@ struct Follower {
     shown: String,
     ready: VecDeque<Event>,
     over: bool,
+    ends_at: Instant,
 }
 
 impl Follower {
@@ -71,6 +77,7 @@ impl Follower {
             }
             tokio::select! {
                 () = self.hub.shutdown.cancelled() => return None,
+                () = tokio::time::sleep_until(self.ends_at) => return None,
                 () = self.watch.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }

@@ -49,6 +49,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
         .into_iter()
         .flatten()
         {
+            name_apart(operation);
             let problem = Content::new(Some(Ref::from_schema_name("Problem")));
             let answer = ResponseBuilder::new()
                 .description("Why the request was not carried out")
@@ -64,6 +65,14 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
         }
     }
     api
+}
+
+/// Handlers of different nouns share names; the description wants each call named once.
+fn name_apart(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next().map(|tag| tag.replace(' ', "_"));
+    if let (Some(tag), Some(name)) = (tag, operation.operation_id.as_mut()) {
+        *name = format!("{tag}_{name}");
+    }
 }
 
 fn takes_idempotency_key(post: &mut Operation) {

@@ -19,13 +19,13 @@ use crate::hub::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Hub> {
-    OpenApiRouter::new().routes(routes!(list, create))
+    OpenApiRouter::new().routes(routes!(list_tenants, create_tenant))
 }
 
 /// List tenants
 #[utoipa::path(get, path = "/api/v1/admin/tenants", tag = "platform", params(PageParams),
     responses((status = 200, description = "Every tenant", body = List<TenantView>)))]
-async fn list(
+async fn list_tenants(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     params: Params,
@@ -39,7 +39,7 @@ async fn list(
 /// With its first owner, its data key and its age identity.
 #[utoipa::path(post, path = "/api/v1/admin/tenants", tag = "platform", request_body = NewTenant,
     responses((status = 201, description = "Made", body = TenantView)))]
-async fn create(
+async fn create_tenant(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     ApiJson(new): ApiJson<NewTenant>,

@@ -15,13 +15,13 @@ use crate::hub::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Hub> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list_workers))
 }
 
 /// List workers
 #[utoipa::path(get, path = "/api/v1/workers", tag = "platform", params(PageParams),
     responses((status = 200, description = "Every worker ever seen", body = List<WorkerView>)))]
-async fn list(
+async fn list_workers(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     params: Params,
