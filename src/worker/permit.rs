@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
-
 use super::{
     attempt::{Attempt, StopReason},
     jobs, keeper,
@@ -16,8 +14,9 @@ use crate::{
     queue,
 };
 
-/// How long a permit that this worker cannot use stays with the queue, so that another one gets it.
-const PASS_ON_AFTER: TimeDelta = TimeDelta::seconds(2);
+/// How long a permit that this worker cannot use is held before it goes back, in milliseconds. All
+/// workers then race for it; the spread keeps one of them from winning for ever.
+const PASS_ON_AFTER: std::ops::Range<u64> = 500..1500;
 
 /// How often a claim is tried while the database is away, before the permit is left to the sweeper.
 const CLAIM_TRIES: u32 = 5;
@@ -55,10 +54,12 @@ async fn claim(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError
     }
     let backups = node.paused_reason().is_none();
     let claimed = db::jobs::claim(&mut tx, queue_name, &node.id, node.timing.lease, backups).await?;
-    if claimed.is_none() && !backups && db::jobs::has_due(&mut tx, queue_name).await? {
-        queue::push_at(&mut tx, queue_name, node.clock.now() + PASS_ON_AFTER, 1).await?;
-    }
+    let pass_on = claimed.is_none() && !backups && db::jobs::has_due(&mut tx, queue_name).await?;
     tx.commit().await?;
+    if pass_on {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(PASS_ON_AFTER))).await;
+        queue::push_now(&mut *node.pool.acquire().await?, queue_name).await?;
+    }
     Ok(claimed)
 }
 

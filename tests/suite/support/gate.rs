@@ -7,8 +7,8 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::{scratch::temp_dir, sshd::Setup};
 
-/// Bytes that pass before the gate.
-pub const BEFORE: usize = 1_000_000;
+/// Reads of at most 4 KiB that pass before the gate: enough for a probe, and at most a megabyte.
+const CHUNKS: usize = 250;
 
 /// A closed gate.
 pub struct Gate {
@@ -23,7 +23,7 @@ impl Gate {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(gate.directory.path(), open).expect("its own directory");
         let wait = format!(
-            "{{ head -c {BEFORE}; while [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
+            "{{ dd bs=4096 count={CHUNKS} status=none; while [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
             gate.path("open").display()
         );
         gate.script(
