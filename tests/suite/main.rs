@@ -9,6 +9,7 @@ mod artifact;
 mod compose;
 mod configuration;
 mod dev_tree;
+mod documents;
 
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;
