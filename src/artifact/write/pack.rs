@@ -87,6 +87,9 @@ impl ArtifactWriter {
         let keys: Vec<Recipient> = keys
             .collect::<Result<_, _>>()
             .map_err(|error| internal(error.to_string()))?;
+        if keys.is_empty() {
+            return Err(internal("a backup was ordered without a key to encrypt it for".into()));
+        }
         let order = Order {
             place: stage.locator().to_string(),
             key,
@@ -149,6 +152,7 @@ impl ArtifactWriter {
             let path = &file.record.entry.path;
             return Err(internal(format!("the connector ended inside the file {path}")));
         }
+        self.gauge.check()?;
         self.settle_pending()?;
         super::settle::settle(self.tar, self.index, self.totals, self.order, self.stage, facts)
     }

@@ -9,7 +9,7 @@ use rustix::{
 };
 
 use crate::{
-    domain::{entry::EntryPath, job::JobError},
+    domain::{entry::EntryPath, error_code::ErrorCode, job::JobError},
     storage::StorageError,
 };
 
@@ -27,15 +27,21 @@ pub(super) struct Parent<'p> {
 impl Beneath {
     /// Opens `target`, which is made if it is missing and must be empty.
     pub(super) fn new(target: &Path) -> std::result::Result<Self, JobError> {
-        let open = || -> io::Result<OwnedFd> {
+        let open = || -> io::Result<(OwnedFd, bool)> {
             fs::create_dir_all(target)?;
-            if fs::read_dir(target)?.next().is_some() {
-                return Err(io::Error::other("is not empty; name a new directory"));
-            }
-            Ok(openat(CWD, target, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+            let empty = fs::read_dir(target)?.next().is_none();
+            let dir = openat(CWD, target, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            Ok((dir, empty))
         };
-        let opened = open().map_err(|error| StorageError::io(target.display().to_string(), error));
-        Ok(Self(opened?))
+        match open() {
+            Ok((dir, true)) => Ok(Self(dir)),
+            Ok((_, false)) => Err(JobError::new(
+                ErrorCode::StorageFailed,
+                format!("{} is not empty", target.display()),
+                "name a new or empty directory",
+            )),
+            Err(error) => Err(StorageError::io(target.display().to_string(), error).into()),
+        }
     }
 
     /// The directory an entry lies in; what is missing on the way is made.

@@ -5,13 +5,16 @@ mod beneath;
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{
-    AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chownat, fchmod, fchown, fsetxattr,
-    futimens, utimensat,
+use rustix::{
+    fs::{
+        AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chownat, fchmod, fchown, fsetxattr,
+        futimens, utimensat,
+    },
+    io::Errno,
 };
 
 use self::beneath::{Beneath, Parent};
@@ -87,25 +90,25 @@ struct Unpack {
 }
 
 impl Unpack {
-    fn said(&self, path: &EntryPath, error: impl Into<std::io::Error>) -> Fault {
+    /// What the system's answer to touching `path` means.
+    fn said(&self, path: &EntryPath, error: io::Error) -> Fault {
+        if matches!(
+            error.raw_os_error().map(Errno::from_raw_os_error),
+            Some(Errno::LOOP | Errno::NOTDIR)
+        ) {
+            return Fault::Other(through_link(path));
+        }
         let place = format!("{}/{path}", self.target.display());
-        Fault::Other(StorageError::io(place, error.into()).into())
+        Fault::Other(StorageError::io(place, error).into())
     }
 
     /// Runs `make` with the entry's directory and name, after what stands there has gone.
-    fn make<T>(
-        &mut self,
-        path: &EntryPath,
-        make: impl FnOnce(&Parent<'_>) -> rustix::io::Result<T>,
-    ) -> Result<T, Fault> {
+    fn make<T>(&self, path: &EntryPath, make: impl FnOnce(&Parent<'_>) -> rustix::io::Result<T>) -> Result<T, Fault> {
         let made = self.root.parent(path).and_then(|parent| {
             parent.clear()?;
             make(&parent)
         });
-        made.map_err(|error| match error {
-            rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR => Fault::Other(through_link(path)),
-            error => self.said(path, error),
-        })
+        made.map_err(|error| self.said(path, error.into()))
     }
 
     fn settle_file(&mut self, entry: &Entry, file: &File) -> Result<(), Fault> {
@@ -127,7 +130,7 @@ impl Unpack {
             fchmod(file, Mode::from_raw_mode(entry.mode))?;
             futimens(file, &times(entry.mtime))
         };
-        settle().map_err(|error| self.said(&entry.path, error))
+        settle().map_err(|error: Errno| self.said(&entry.path, error.into()))
     }
 
     /// Deepest first, as a parent's mode may forbid going in.
@@ -135,7 +138,7 @@ impl Unpack {
         for entry in std::mem::take(&mut self.directories).iter().rev() {
             let opened = self.root.directory(&entry.path);
             let settled = opened
-                .map_err(|error| self.said(&entry.path, error))
+                .map_err(|error| self.said(&entry.path, error.into()))
                 .and_then(|dir| self.settle_file(entry, &File::from(dir)));
             settled.map_err(|fault| fault.into_job_error("unpacking"))?;
         }
@@ -146,7 +149,7 @@ impl Unpack {
 fn through_link(path: &EntryPath) -> JobError {
     JobError::new(
         ErrorCode::SnapshotDamaged,
-        format!("/{path} lies below a symbolic link of the same snapshot"),
+        format!("/{path} lies below a symbolic link or file of the same snapshot"),
         "extract it as tar (--to-tar) and look at it before you unpack it",
     )
 }
@@ -181,7 +184,7 @@ impl Visitor for Unpack {
             }
             EntryKind::Directory => {
                 let made = self.root.directory(&entry.path);
-                made.map_err(|error| self.said(&entry.path, error))?;
+                made.map_err(|error| self.said(&entry.path, error.into()))?;
                 self.directories.push(entry);
             }
             EntryKind::Symlink { target } => {
@@ -220,7 +223,7 @@ impl Visitor for Unpack {
 impl Unpack {
     fn hard_link(&mut self, path: &EntryPath, target: &EntryPath) -> Result<(), Fault> {
         let linked = self.root.link(target, path);
-        linked.map_err(|error| self.said(path, error))
+        linked.map_err(|error| self.said(path, error.into()))
     }
 }
 
