@@ -154,7 +154,7 @@ async fn another_tenants_pages_do_not_exist() {
         &format!("{source}/edit"),
         &job,
         "/jobs/job_0",
-        "/jobs/..",
+        "/jobs/-",
         "/snapshots/snp_0/files",
         "/nowhere",
         &format!("/live?jobs={}", job.trim_start_matches("/jobs/")),

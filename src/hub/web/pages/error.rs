@@ -169,7 +169,7 @@ fn show(error: PageError, setting: &Setting) -> Response {
 
 fn sign_in_first(here: &str, is_read: bool) -> Response {
     let next: String = match is_read && here != "/" {
-        true => url::form_urlencoded::Serializer::new("?".to_owned())
+        true => url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1)
             .append_pair("next", here)
             .finish(),
         false => String::new(),

@@ -7,10 +7,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Found {
-    /// Fingerprint to approve next.
+    /// Fingerprint that the probe used, of whichever hop it got to.
     pub fingerprint: Option<String>,
-    /// Whose it is: `target` or `jump`.
-    pub fingerprint_of: Option<String>,
     /// Host keys of the source.
     pub host_keys: Vec<FoundKey>,
     /// Host keys of the jump host.

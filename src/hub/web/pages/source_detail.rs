@@ -5,7 +5,7 @@ use askama::Template;
 use super::{
     filters,
     flash::Flash,
-    found::Found,
+    found::{Found, FoundKey},
     id::Id,
     live,
     shell::{Section, Shell},
@@ -46,46 +46,56 @@ struct ToApprove {
 }
 
 impl ToApprove {
-    /// What the probe showed, unless it is approved already.
-    fn of(source: &SourceView, report: &Found) -> Option<Self> {
-        let fingerprint = report.fingerprint.clone()?;
-        let config = &source.config;
-        let jump = config
-            .jump
-            .as_ref()
-            .filter(|_| report.fingerprint_of.as_deref() == Some("jump"));
-        let (hop, host, port, keys, pinned) = match jump {
-            Some(jump) => (
-                "jump",
-                &jump.host,
-                jump.port,
-                &report.jump_host_keys,
-                &source.identity.pinned.jump,
-            ),
-            None => (
+    /// The first hop on the way whose key the probe showed and nobody approved yet.
+    fn of(source: &SourceView, found: &Found) -> Option<Self> {
+        let (config, pinned) = (&source.config, &source.identity.pinned);
+        let via = config.jump.as_ref();
+        let jump = via.and_then(|jump| {
+            let (keys, step) = (&found.jump_host_keys, Some(1));
+            Self::of_hop("jump", &jump.host, jump.port, keys, found, pinned.jump.as_deref(), step)
+        });
+        jump.or_else(|| {
+            let (keys, step) = (&found.host_keys, via.map(|_| 2));
+            Self::of_hop(
                 "target",
                 &config.host,
                 config.port,
-                &report.host_keys,
-                &source.identity.pinned.target,
-            ),
-        };
-        if pinned.as_ref() == Some(&fingerprint) {
+                keys,
+                found,
+                pinned.target.as_deref(),
+                step,
+            )
+        })
+    }
+
+    fn of_hop(
+        hop: &'static str,
+        host: &str,
+        port: u16,
+        keys: &[FoundKey],
+        found: &Found,
+        pinned: Option<&str>,
+        step: Option<u8>,
+    ) -> Option<Self> {
+        if keys.iter().any(|key| Some(key.fingerprint.as_str()) == pinned) {
             return None;
         }
-        let key = keys.iter().find(|key| key.fingerprint == fingerprint);
+        // The one the probe used, if it was this hop's; else the one the hop prefers.
+        let used = keys
+            .iter()
+            .find(|key| Some(&key.fingerprint) == found.fingerprint.as_ref());
+        let key = used.or(keys.first())?;
         Some(Self {
             hop,
-            host: host.clone(),
-            known_as: if port == 22 {
-                host.clone()
-            } else {
-                format!("[{host}]:{port}")
+            host: host.to_owned(),
+            known_as: match port {
+                22 => host.to_owned(),
+                port => format!("[{host}]:{port}"),
             },
-            algorithm: key.map(|key| key.algorithm.clone()).unwrap_or_default(),
-            fingerprint,
+            algorithm: key.algorithm.clone(),
+            fingerprint: key.fingerprint.clone(),
             changed: pinned.is_some(),
-            step: config.jump.as_ref().map(|_| if hop == "jump" { 1 } else { 2 }),
+            step,
         })
     }
 
