@@ -5,6 +5,7 @@ use std::{collections::HashSet, fs, io, path::Path, sync::Arc};
 
 use super::{node::Node, on_disk};
 use crate::{
+    connectors::ssh::session::sweep_stale_sessions,
     db::{DbError, exports, jobs, snapshots},
     domain::{
         ids::{ExportId, JobId, SnapshotId},
@@ -36,24 +37,13 @@ impl From<sqlx::Error> for CleanupError {
     }
 }
 
-/// Makes the directories of a worker, and empties the one for temporary things: whatever is in there
-/// belongs to a process that is gone.
+/// Makes the directories of a worker and removes what sessions of dead processes left in the one for
+/// temporary things. Only those: it may be a directory shared with another worker, or `/tmp` itself.
 pub fn prepare_directories(tmp_dir: &Path, exports_dir: &Path) -> io::Result<()> {
     for dir in [tmp_dir, exports_dir] {
         make_private(dir)?;
     }
-    for entry in fs::read_dir(tmp_dir)? {
-        let path = entry?.path();
-        let removed = match path.symlink_metadata()?.is_dir() {
-            true => fs::remove_dir_all(&path),
-            false => fs::remove_file(&path),
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+    sweep_stale_sessions(tmp_dir).map(drop)
 }
 
 /// Readable by us alone.
