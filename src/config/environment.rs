@@ -102,7 +102,8 @@ mod tests {
             ),
             (
                 none,
-                "XVAULT_WORKER_TOKEN_FILE names /nowhere/token: No such file or directory",
+                "XVAULT_WORKER_TOKEN_FILE names /nowhere/token: No such file or directory (os error 2); \
+                 example: XVAULT_WORKER_TOKEN_FILE=/run/secrets/xvault_worker_token",
             ),
             (empty, "XVAULT_WORKER_TOKEN is empty; example: XVAULT_WORKER_TOKEN="),
             (

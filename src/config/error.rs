@@ -34,8 +34,11 @@ impl std::fmt::Display for ConfigError {
         // A value may hold line breaks, and this must stay one line.
         let problem = self.problem.replace(['\n', '\r'], " ");
         write!(f, "{} {problem}", self.variable)?;
-        match variables::variable(&self.variable) {
-            Some(known) => write!(f, "; example: {}={}", self.variable, known.example),
+        let name = &self.variable;
+        match variables::variable(name) {
+            Some(known) if known.name == name => write!(f, "; example: {name}={}", known.example),
+            // The file form of a secret.
+            Some(known) => write!(f, "; example: {name}=/run/secrets/{}", known.name.to_lowercase()),
             None => Ok(()),
         }
     }

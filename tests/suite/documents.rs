@@ -13,10 +13,15 @@ fn read(name: &str) -> String {
 fn the_operations_guide_names_every_variable_and_no_other() {
     let guide = read("docs/operations.md");
     for known in VARIABLES {
-        let row = guide.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{}`", known.name)));
+        let row = guide
+            .lines()
+            .find(|line| line.starts_with('|') && line.contains(&format!("`{}`", known.name)));
         let row = row.unwrap_or_else(|| panic!("{} is missing in the table", known.name));
         let place = row.find(known.name).expect("found above");
-        let marked = row[place..].split('`').nth(1).is_some_and(|rest| rest.starts_with(" (secret)"));
+        let marked = row[place..]
+            .split('`')
+            .nth(1)
+            .is_some_and(|rest| rest.starts_with(" (secret)"));
         assert_eq!(marked, known.secret, "{} (secret or not)", known.name);
     }
     let words = guide.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
