@@ -27,3 +27,4 @@ mod pages;
 mod queue_ordering;
 mod queue_tickets;
 mod worker_backups;
+mod worker_outages;

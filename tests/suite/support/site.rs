@@ -29,7 +29,11 @@ impl Site {
 
     /// As [`Site::start`], with this sshd and these variables of the worker.
     pub async fn with(setup: Setup, worker: &[Variable]) -> Self {
-        let database = Database::new().await;
+        Self::on(Database::new().await, setup, worker).await
+    }
+
+    /// As [`Site::with`], on this database.
+    pub async fn on(database: Database, setup: Setup, worker: &[Variable]) -> Self {
         let hub = Hub::start(&database, &[]).await;
         let mut variables = vec![
             ("XVAULT_LEASE", "3s".to_owned()),

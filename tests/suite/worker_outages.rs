@@ -1,0 +1,38 @@
+//! What a worker does while the database is away.
+
+use std::fs;
+
+use super::support::{gate::Gate, postgres::Server, site::Site, xvault::Variable};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_does_not_end_a_transfer() {
+    let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let gate = Gate::closed();
+    let database = server.database().await;
+    // Long enough to outlive the outage: then the very same attempt goes on and reports.
+    let lease: [Variable; 1] = [("XVAULT_LEASE", "60s".to_owned())];
+    let site = Site::on(database, gate.setup(), &lease).await;
+    fs::write(site.sshd.home().join("noise"), vec![7; 4_000_000]).unwrap();
+    let job = site.back_up().await;
+    site.until(&job, "data flows", |job| job["phase"] == "transferring")
+        .await;
+
+    server = tokio::task::spawn_blocking(move || {
+        server.kill();
+        // The rest of the data comes while there is no database.
+        gate.open();
+        server.resume();
+        server
+    })
+    .await
+    .unwrap();
+    let job = site.over(&job).await;
+    assert_eq!(
+        (&job["state"], &job["attempt"]),
+        (&"succeeded".into(), &1.into()),
+        "{job}"
+    );
+    assert_eq!(site.stored().0, site.snapshots().await);
+    drop(site);
+    drop(server);
+}
