@@ -44,7 +44,7 @@ function sample(id, bytes) {
 function draw(svg, rates) {
   if (rates.length < 2) return;
   const top = Math.max(...rates, 1);
-  const step = 240 / (SPARK_POINTS - 1);
+  const step = 240 / Math.max(rates.length - 1, 12);
   const start = 240 - (rates.length - 1) * step;
   const points = rates.map((rate, i) => `${(start + i * step).toFixed(1)},${(54 - (rate / top) * 50).toFixed(1)}`);
   svg.querySelector(".line").setAttribute("points", points.join(" "));

@@ -1,6 +1,6 @@
 //! The path of a user, without JavaScript: from signing in to the same files again.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use super::{
     admin,
@@ -9,7 +9,11 @@ use super::{
     markup::{assert_locked_down, assert_sound},
     reload_until,
 };
-use crate::support::{http, ssh_keys, sshd::Sshd, xvault::Stack};
+use crate::support::{
+    http, ssh_keys,
+    sshd::{Login, Setup, Sshd},
+    xvault::Stack,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_signing_in_to_the_same_files_again() {
@@ -221,4 +225,56 @@ async fn a_failed_check_says_what_to_do_and_can_be_mended() {
         .submit(page.form(&edit).set("private_key", &ssh_keys::accepted().private))
         .await;
     reload_until(&mut browser, &source.path, "Is this your server?").await;
+}
+
+/// The first probe may not show the password to a stranger; the second one follows the approval by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_waits_for_the_approval_and_a_partial_backup_says_so() {
+    let (mut stack, server) = (
+        Stack::start().await,
+        Sshd::with(Setup {
+            login: Login::Fresh,
+            ..Setup::default()
+        }),
+    );
+    let data = server.home().join("data");
+    fs::create_dir_all(&data).expect("a directory");
+    fs::write(data.join("open.txt"), "open").expect("a file");
+    fs::write(data.join("closed.txt"), "closed").expect("a file");
+    fs::set_permissions(data.join("closed.txt"), fs::Permissions::from_mode(0)).expect("a mode");
+    let mut browser = admin(&stack.hub.url).await;
+    let form = filled_in(&mut browser, &server, "web", "data").await;
+    let source = browser
+        .submit(form.set("private_key", "").set("password", server.password()))
+        .await;
+    let found = reload_until(&mut browser, &source.path, "Is this your server?").await;
+    assert!(found.text().contains("not tried yet"), "{}", found.text());
+    let approved = browser.submit(found.form(&format!("{}/identity", source.path))).await;
+    assert!(
+        approved.text().contains("The sign-in is being checked"),
+        "{}",
+        approved.text()
+    );
+    let ready = reload_until(&mut browser, &source.path, "Ready for the first backup").await;
+
+    let job = browser.submit(ready.form(&format!("{}/backups", source.path))).await;
+    let partial = reload_until(&mut browser, &job.path, "not everything could be read").await;
+    assert_sound(&partial);
+    assert!(
+        partial.text().contains("Partial") && partial.text().contains("data/closed.txt"),
+        "{}",
+        partial.text()
+    );
+    let overview = browser.get("/").await;
+    assert_sound(&overview);
+    assert!(overview.text().contains("Needs attention"), "{}", overview.text());
+
+    // Its files lie with a worker; without it there is a page that says so.
+    let snapshot = partial.link("/snapshots/snp_");
+    assert_eq!(browser.get(&format!("{snapshot}/files")).await.status, 200);
+    stack.worker.process.kill();
+    let away = browser.get(&format!("{snapshot}/files")).await;
+    assert_eq!(away.status, 503);
+    assert_sound(&away);
+    assert!(away.text().contains("does not answer"), "{}", away.text());
 }

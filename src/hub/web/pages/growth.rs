@@ -81,12 +81,15 @@ impl Growth {
             line,
             from: first.format("%-d %b").to_string(),
             to: "today".to_owned(),
-            summary: format!(
-                "{} now, {} more since {}",
-                size_text(total as f64),
-                size_text(added as f64),
-                first.format("%-d %b %Y")
-            ),
+            summary: match before {
+                0 => format!("{} since {}", size_text(total as f64), first.format("%-d %b %Y")),
+                _ => format!(
+                    "{} now, {} more since {}",
+                    size_text(total as f64),
+                    size_text(added as f64),
+                    first.format("%-d %b %Y")
+                ),
+            },
         })
     }
 }

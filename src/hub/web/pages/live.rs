@@ -156,12 +156,13 @@ fn events_between(before: Option<&JobView>, now: &JobView) -> Option<Event> {
         };
     };
     let looks_different = before.state != now.state
+        || before.phase != now.phase
         || before.attempt != now.attempt
         || before.cancel_requested != now.cancel_requested
         || before.waiting_for.is_some() != now.waiting_for.is_some();
     if looks_different {
         changed(now)
-    } else if before.progress != now.progress || before.phase != now.phase {
+    } else if before.progress != now.progress {
         progress(now)
     } else {
         None
@@ -180,10 +181,19 @@ fn progress(job: &JobView) -> Option<Event> {
     Event::default().event("progress").json_data(event).ok()
 }
 
+/// What somebody hears who cannot see the page.
+fn announcement(job: &JobView) -> String {
+    let what = match job.state {
+        JobState::Running => phase_text(job.phase.as_deref()).to_lowercase(),
+        state => state.to_string(),
+    };
+    format!("{} of {}: {what}", kind_word(job.kind), job.source_name)
+}
+
 fn changed(job: &JobView) -> Option<Event> {
     let event = ChangedEvent {
         id: &job.id,
-        announcement: format!("{} of {}: {}", kind_word(job.kind), job.source_name, job.state),
+        announcement: announcement(job),
     };
     Event::default().event("changed").json_data(event).ok()
 }
