@@ -2,6 +2,7 @@
 //! A missing server binary fails a test with the package to install; nothing is skipped.
 
 #![allow(missing_docs, reason = "tests are their own documentation")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod api;
 mod architecture;

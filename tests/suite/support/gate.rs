@@ -20,7 +20,7 @@ impl Gate {
         let gate = Self {
             directory: temp_dir("gate"),
         };
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(gate.directory.path(), open).expect("its own directory");
         let wait = format!(
             "{{ dd bs=4096 count={CHUNKS} status=none; while [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
