@@ -16,6 +16,7 @@ mod documents;
 mod support;
 
 mod capture_sftp;
+mod capture_sftp_hostile;
 mod capture_ssh;
 mod ssh_channels;
 mod ssh_jump;

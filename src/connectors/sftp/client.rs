@@ -98,7 +98,19 @@ impl SftpClient {
     ///
     /// # Errors
     /// [`SftpError::Closed`] before the greeting means that there is no SFTP server.
-    pub async fn start<R, W>(mut reader: R, mut writer: W) -> Result<Self, SftpError>
+    pub async fn start<R, W>(reader: R, writer: W) -> Result<Self, SftpError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::with_patience(reader, writer, STALL).await
+    }
+
+    /// The same, giving up a server that owes an answer and sends nothing for `stall`.
+    ///
+    /// # Errors
+    /// As [`SftpClient::start`].
+    pub async fn with_patience<R, W>(mut reader: R, mut writer: W, stall: Duration) -> Result<Self, SftpError>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -126,7 +138,7 @@ impl SftpClient {
         let (requests, outgoing) = mpsc::channel(REQUESTS_IN_FLIGHT);
         let mut tasks = JoinSet::new();
         tasks.spawn(write_requests(writer, outgoing, Arc::clone(&shared)));
-        tasks.spawn(read_replies(reader, buffer, Arc::clone(&shared)));
+        tasks.spawn(read_replies(reader, buffer, Arc::clone(&shared), stall));
         let mut client = Self {
             shared,
             requests,
@@ -333,7 +345,10 @@ where
     }
 }
 
-async fn read_replies<R: AsyncRead + Unpin>(mut reader: R, mut buffer: BytesMut, shared: Arc<Shared>) {
+async fn read_replies<R>(mut reader: R, mut buffer: BytesMut, shared: Arc<Shared>, stall: Duration)
+where
+    R: AsyncRead + Unpin,
+{
     let failure = loop {
         match split_packet(&mut buffer) {
             Ok(Some(packet)) => match shared.deliver(packet) {
@@ -346,13 +361,13 @@ async fn read_replies<R: AsyncRead + Unpin>(mut reader: R, mut buffer: BytesMut,
         if buffer.capacity() - buffer.len() < BUFFER / 8 {
             buffer.reserve(BUFFER);
         }
-        match timeout(STALL, reader.read_buf(&mut buffer)).await {
+        match timeout(stall, reader.read_buf(&mut buffer)).await {
             Ok(Ok(0) | Err(_)) => break SftpError::Closed,
             Ok(Ok(_)) => {}
             Err(_) => {
                 let state = shared.lock();
-                if !state.waiting.is_empty() && state.last_sent.elapsed() >= STALL {
-                    break SftpError::Stalled(STALL);
+                if !state.waiting.is_empty() && state.last_sent.elapsed() >= stall {
+                    break SftpError::Stalled(stall);
                 }
             }
         }

@@ -32,7 +32,7 @@ pub enum SftpError {
     #[error("the connection was closed")]
     Closed,
     /// Nothing came for too long.
-    #[error("nothing was received for {} seconds", .0.as_secs())]
+    #[error("nothing was received for {} s", .0.as_secs())]
     Stalled(Duration),
     /// Not the source's fault: whoever takes the data stopped.
     #[error("{0}")]
@@ -97,7 +97,7 @@ impl SftpError {
             ),
             Self::Stalled(time) => JobError::new(
                 ErrorCode::TransferInterrupted,
-                format!("{place} sent nothing for {} seconds", time.as_secs()),
+                format!("{place} sent nothing for {} s", time.as_secs()),
                 "It is tried again by itself. A hanging disk or network share on the server can cause this.",
             ),
             Self::Stopped(error) => error,

@@ -30,4 +30,4 @@ const REQUESTS_IN_FLIGHT: usize = 64;
 const WINDOW: usize = 8 * 1024 * 1024;
 
 /// A server that owes an answer and sends nothing for this long is given up.
-pub const STALL: Duration = Duration::from_secs(120);
+const STALL: Duration = Duration::from_secs(120);

@@ -5,10 +5,9 @@ use crate::domain::entry::Mtime;
 
 /// A header field: octal text, or base-256 when its first bit is set. An empty field is 0.
 pub fn field(bytes: &[u8], name: &'static str) -> Result<i64, TarError> {
-    let bad = || TarError::damaged(format!("the {name} field holds no number"));
     match bytes.first() {
-        Some(first) if first & 0x80 != 0 => base256(bytes).ok_or_else(bad),
-        _ => octal(bytes).ok_or_else(bad),
+        Some(first) if first & 0x80 != 0 => Ok(base256(bytes)),
+        _ => octal(bytes).ok_or_else(|| TarError::damaged(format!("the {name} field holds no number"))),
     }
 }
 
@@ -21,19 +20,21 @@ fn octal(bytes: &[u8]) -> Option<i64> {
     })
 }
 
-/// Big-endian two's complement whose topmost bit is only the marker.
-fn base256(bytes: &[u8]) -> Option<i64> {
-    let (&first, rest) = bytes.split_first()?;
-    let negative = first & 0x40 != 0;
-    let mut value = if negative {
-        i64::from(first) - 0x100
-    } else {
-        i64::from(first & 0x3f)
+/// Big-endian two's complement whose topmost bit is only the marker. What does not fit becomes the
+/// largest or smallest number, which no limit lets through.
+fn base256(bytes: &[u8]) -> i64 {
+    let Some((&first, rest)) = bytes.split_first() else {
+        return 0;
     };
-    for &byte in rest {
-        value = value.checked_mul(256)?.checked_add(i64::from(byte))?;
-    }
-    Some(value)
+    let begin = match first & 0x40 {
+        0 => i64::from(first & 0x3f),
+        _ => i64::from(first) - 0x100,
+    };
+    rest.iter().fold(begin, |value, &byte| match value.checked_mul(256) {
+        Some(shifted) => shifted.saturating_add(i64::from(byte)),
+        None if value < 0 => i64::MIN,
+        None => i64::MAX,
+    })
 }
 
 /// An unsigned decimal, as in pax records.
@@ -94,7 +95,8 @@ mod tests {
             Ok(-2)
         );
         assert!(field(b"12x4", "size").is_err());
-        assert!(field(b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", "size").is_err());
+        let two_to_the_63 = b"\x80\0\0\0\x80\0\0\0\0\0\0\0";
+        assert_eq!(field(two_to_the_63, "size"), Ok(i64::MAX));
     }
 
     #[test]

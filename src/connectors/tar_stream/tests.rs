@@ -247,14 +247,9 @@ fn names_that_escape_are_refused_and_their_data_skipped() {
 
 #[test]
 fn absurd_sizes_are_limits() {
-    let mut negative = header(b"f", b'0', 0);
-    negative[124..136].fill(0xff);
     for size in [1 << 63, u64::MAX, (16 << 40) + 1] {
         let result = read(&ended(&[header(b"f", b'0', size)]), 512, 0);
-        assert!(
-            matches!(result, Err(TarError::Limit(_) | TarError::Damaged(_))),
-            "{size}: {result:?}"
-        );
+        assert!(matches!(result, Err(TarError::Limit(_))), "{size}: {result:?}");
     }
     let pax = b"28 size=9223372036854775808\n";
     let stream = ended(&[
