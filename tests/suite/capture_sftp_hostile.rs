@@ -146,7 +146,7 @@ async fn capture_patiently(script: impl Script, patience: Duration) -> (Collecte
     };
     let (reader, writer) = split(ours);
     let result = collect(async |sink| {
-        let client = SftpClient::with_patience(reader, writer, PATIENCE)
+        let client = SftpClient::with_patience(reader, writer, patience)
             .await
             .expect("a greeting");
         capture(client, &source, &sink).await

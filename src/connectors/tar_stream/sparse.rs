@@ -177,12 +177,8 @@ mod tests {
     fn a_plan_alternates() {
         let mut plan = SparseMap::from_pairs(&[10, 5, 20, 1]).unwrap().plan(30, 6).unwrap();
         let mut seen = Vec::new();
-        loop {
-            let bytes = match plan.stretch() {
-                Data(n) | Zeros(n) => n,
-                Stretch::Done => break,
-            };
-            seen.push(plan.stretch());
+        while let stretch @ (Data(bytes) | Zeros(bytes)) = plan.stretch() {
+            seen.push(stretch);
             plan.advance(bytes);
         }
         assert_eq!(seen, [Zeros(10), Data(5), Zeros(5), Data(1), Zeros(9)]);
