@@ -6,9 +6,9 @@ just := just_executable()
 default:
     @{{ just }} --list --unsorted
 
-# Start everything here: a private PostgreSQL, hub and worker. State is kept in .xvault/, Ctrl-C stops it
+# Start everything here (compiles first): a private PostgreSQL, hub and worker. State is kept in .xvault/, Ctrl-C stops it
 dev *args: (needs "dev")
-    cargo run --locked --quiet -- dev {{ args }}
+    cargo run --locked -- dev {{ args }}
 
 # Run every test against real servers; arguments go to cargo test
 test *args: (needs "test")
