@@ -11,4 +11,5 @@ mod openapi;
 mod roles;
 mod secrets;
 mod sources;
+mod worker_role;
 mod world;
