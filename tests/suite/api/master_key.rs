@@ -5,7 +5,7 @@ use serde_json::Value;
 use xvault::db::jobs::Claimed;
 
 use super::world::World;
-use crate::support::xvault::{Hub, MASTER_KEY, Process, Variable, WORKER_TOKEN, command, free_port};
+use crate::support::xvault::{Hub, MASTER_KEY, Variable, WORKER_TOKEN, command, free_port};
 
 const NEW_KEY: &str = "YW5vdGhlciBtYXN0ZXIga2V5LCAzMiBieXRlcyBvazE=";
 
@@ -15,9 +15,14 @@ async fn start_with_key(world: &World, key: &str) -> (bool, String) {
         ("XVAULT_MASTER_KEY", key.to_owned()),
         ("XVAULT_HUB_LISTEN", format!("127.0.0.1:{}", free_port())),
     ];
-    let mut process = Process::start(&["hub"], &env);
-    let ended = process.ended().await;
-    (ended.success(), process.output())
+    // It ends by itself, and only then is all it had to say there.
+    let mut hub = command(&["hub"], &env);
+    let output = tokio::task::spawn_blocking(move || hub.output())
+        .await
+        .unwrap()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 #[tokio::test]
