@@ -44,7 +44,7 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Claim jobs, move data, serve downloads
-    Worker(worker::WorkerArgs),
+    Worker(Box<worker::WorkerArgs>),
 }
 
 impl Command {
@@ -57,7 +57,7 @@ impl Command {
             Self::Migrate => migrate::run(),
             Self::Keys(command) => keys::run(&command),
             Self::Admin(command) => admin::run(command),
-            Self::Worker(args) => block_on(worker::run(args)),
+            Self::Worker(args) => block_on(worker::run(*args)),
         }
     }
 }

@@ -58,7 +58,7 @@ mod tests {
     #[derive(Debug, clap::Subcommand)]
     enum Role {
         Hub(HubArgs),
-        Worker(WorkerArgs),
+        Worker(Box<WorkerArgs>),
     }
 
     fn line(args: &[&str]) -> String {

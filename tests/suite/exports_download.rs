@@ -84,8 +84,7 @@ async fn the_same_files_come_back_in_every_format() {
         let unpacked = Command::new(program)
             .args(flags.split(' '))
             .arg(&archive)
-            // SFTP walks breadth first; without this GNU tar sets a directory's time before its last child comes.
-            .args(["--delay-directory-restore", "--numeric-owner", "-p", "-C"])
+            .args(["--numeric-owner", "-p", "-C"])
             .arg(out.path())
             .status()
             .unwrap();

@@ -80,7 +80,7 @@ impl Pipeline {
 
     /// Appends `count` zero bytes.
     pub(crate) fn write_zeros(&mut self, mut count: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         while count > 0 {
             let now = count.min(ZEROS.len() as u64);
             self.write_all(&ZEROS[..now as usize])?;

@@ -377,7 +377,7 @@ fn keep_known_pax(entry: &mut Entry) -> Option<Problem> {
 }
 
 fn hash_zeros(hash: &mut blake3::Hasher, mut count: u64) {
-    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     while count > 0 {
         let now = count.min(ZEROS.len() as u64);
         hash.update(&ZEROS[..now as usize]);

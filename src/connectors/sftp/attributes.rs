@@ -56,6 +56,41 @@ impl Attributes {
         Ok(attributes)
     }
 
+    /// Bytes of the packed form.
+    pub const PACKED: usize = 17;
+
+    /// Everything but the size, in fixed length: which fields are set, then the fields.
+    pub fn pack(&self) -> [u8; Self::PACKED] {
+        let (owner, group) = self.owner.unwrap_or_default();
+        let fields = [owner, group, self.permissions.unwrap_or(0), self.mtime.unwrap_or(0)];
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        let set = flag(self.owner.is_some(), HAS_OWNER)
+            | flag(self.permissions.is_some(), HAS_PERMISSIONS)
+            | flag(self.mtime.is_some(), HAS_TIMES);
+        let mut packed = [0; Self::PACKED];
+        packed[0] = set as u8;
+        for (place, field) in packed[1..].chunks_exact_mut(4).zip(fields) {
+            place.copy_from_slice(&field.to_ne_bytes());
+        }
+        packed
+    }
+
+    /// What [`Attributes::pack`] packed.
+    pub fn unpack(packed: &[u8; Self::PACKED]) -> Self {
+        let set = u32::from(packed[0]);
+        let mut fields = [0; 4];
+        for (field, place) in fields.iter_mut().zip(packed[1..].chunks_exact(4)) {
+            *field = u32::from_ne_bytes([place[0], place[1], place[2], place[3]]);
+        }
+        let [owner, group, permissions, mtime] = fields;
+        Self {
+            size: None,
+            owner: (set & HAS_OWNER != 0).then_some((owner, group)),
+            permissions: (set & HAS_PERMISSIONS != 0).then_some(permissions),
+            mtime: (set & HAS_TIMES != 0).then_some(mtime),
+        }
+    }
+
     /// The type, if the server told it.
     pub fn file_type(&self) -> Option<FileType> {
         match self.permissions? & 0o170_000 {

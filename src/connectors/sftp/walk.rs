@@ -1,10 +1,12 @@
 //! Finds everything below the roots, depth first.
 //!
 //! A directory is listed to its end before its subdirectories are entered: files are passed on as
-//! they are found, of subdirectories only the name is kept, packed. So one directory handle is open
-//! at a time, plus a few for directories that are next, and memory depends on how many directories
-//! wait, never on how many files there are. Links are not followed, so there are no loops; a server
-//! that makes up directories without end hits the limit on path length, because it is depth first.
+//! they are found, of subdirectories only name and attributes are kept, packed. A directory is passed
+//! on when it is entered, directly before its content, because `tar x` sets the times of a directory
+//! as soon as something outside it comes. One directory handle is open at a time, plus a few for
+//! directories that are next, and memory depends on how many directories wait, never on how many
+//! files there are. Links are not followed, so there are no loops; a server that makes up
+//! directories without end hits the limit on path length, because it is depth first.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -57,7 +59,14 @@ struct Level {
     path: Vec<u8>,
     names: NameQueue,
     /// Subdirectories already being listed, in order.
-    ahead: VecDeque<(Vec<u8>, Listing)>,
+    ahead: VecDeque<Next>,
+}
+
+/// A directory being listed ahead of its turn.
+struct Next {
+    path: Vec<u8>,
+    attributes: Attributes,
+    listing: Listing,
 }
 
 /// The state of a walk.
@@ -104,9 +113,13 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             };
-            if self.entry(root.clone(), attributes).await? {
-                let listing = Listing::start(self.client, root.clone());
-                self.directory(root.clone(), listing).await?;
+            if let Some(attributes) = self.entry(root, attributes).await? {
+                self.enter(Next {
+                    path: root.clone(),
+                    attributes,
+                    listing: Listing::start(self.client, root.clone()),
+                })
+                .await?;
                 self.descend().await?;
             }
         }
@@ -117,28 +130,40 @@ impl<'a> Walk<'a> {
     async fn descend(&mut self) -> Result<(), SftpError> {
         while let Some(level) = self.levels.last_mut() {
             while level.ahead.is_empty() || self.listings < LISTINGS_AHEAD {
-                let Some(name) = level.names.pop() else { break };
-                self.waiting -= name.len() + 4;
+                let Some((name, attributes)) = level.names.pop() else {
+                    break;
+                };
+                self.waiting -= NameQueue::cost(&name);
                 self.listings += 1;
                 let path = join(&level.path, &name);
                 let listing = Listing::start(self.client, path.clone());
-                level.ahead.push_back((path, listing));
+                level.ahead.push_back(Next {
+                    path,
+                    attributes,
+                    listing,
+                });
             }
             match level.ahead.pop_front() {
                 None => {
                     self.levels.pop();
                 }
-                Some((path, listing)) => {
+                Some(next) => {
                     self.listings -= 1;
-                    self.directory(path, listing).await?;
+                    self.enter(next).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Passes on what is in one directory and notes its subdirectories.
-    async fn directory(&mut self, path: Vec<u8>, mut listing: Listing) -> Result<(), SftpError> {
+    /// Passes on a directory and what is in it, and notes its subdirectories.
+    async fn enter(&mut self, next: Next) -> Result<(), SftpError> {
+        let Next {
+            path,
+            attributes,
+            mut listing,
+        } = next;
+        self.pass_entry(&path, attributes, FileType::Directory).await?;
         let mut names = NameQueue::default();
         let (mut count, mut subdirectories) = (0, 0);
         while let Some(batch) = listing.next().await {
@@ -159,9 +184,10 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 let child = join(&path, &name);
-                if self.entry(child, attributes).await? {
+                if let Some(attributes) = self.entry(&child, attributes).await? {
                     subdirectories += 1;
-                    self.waiting += names.push(&name);
+                    names.push(&name, &attributes);
+                    self.waiting += NameQueue::cost(&name);
                     if self.waiting > MAX_WAITING {
                         let text = format!(
                             "too many directories wait to be read, most of them in {}",
@@ -182,8 +208,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Passes on one thing; true if it is a directory to be read.
-    async fn entry(&mut self, path: Vec<u8>, mut attributes: Attributes) -> Result<bool, SftpError> {
+    /// Passes on one thing, except a directory to be read: that one's attributes are returned, and it
+    /// is passed on when it is entered.
+    async fn entry(&mut self, path: &[u8], mut attributes: Attributes) -> Result<Option<Attributes>, SftpError> {
         if path.len() > MAX_PATH {
             let start = escape(&path[..200]);
             return Err(SftpError::Limit(format!(
@@ -191,11 +218,11 @@ impl<'a> Walk<'a> {
             )));
         }
         if attributes.file_type().is_none() || attributes.size.is_none() {
-            attributes = match self.client.lstat(&path).await?.attributes().await {
+            attributes = match self.client.lstat(path).await?.attributes().await {
                 Ok(attributes) => attributes,
                 Err(error) => {
-                    self.problem(&path, error).await?;
-                    return Ok(false);
+                    self.problem(path, error).await?;
+                    return Ok(None);
                 }
             };
         }
@@ -203,28 +230,34 @@ impl<'a> Walk<'a> {
             let message = "the server does not say what this is".to_owned();
             self.pass(Found::Problem {
                 kind: ProblemKind::Unreadable,
-                path,
+                path: path.to_vec(),
                 message,
             })
             .await?;
-            return Ok(false);
+            return Ok(None);
         };
         let is_directory = file_type == FileType::Directory;
-        let relative = path.strip_prefix(b"/").unwrap_or(&path);
-        if self.excludes.matches(relative, is_directory) {
-            return Ok(false);
+        if self.excludes.matches(below_root(path), is_directory) {
+            return Ok(None);
         }
-        let enter = is_directory && !self.roots.pruned.contains(&path);
-        // The root itself has no name to store it under.
-        if !relative.is_empty() {
-            self.pass(Found::Entry {
-                path,
-                attributes,
-                file_type,
-            })
-            .await?;
+        if is_directory && !self.roots.pruned.iter().any(|pruned| pruned == path) {
+            return Ok(Some(attributes));
         }
-        Ok(enter)
+        self.pass_entry(path, attributes, file_type).await?;
+        Ok(None)
+    }
+
+    /// Passes on something to store. The root itself has no name to store it under.
+    async fn pass_entry(&self, path: &[u8], attributes: Attributes, file_type: FileType) -> Result<(), SftpError> {
+        if below_root(path).is_empty() {
+            return Ok(());
+        }
+        self.pass(Found::Entry {
+            path: path.to_vec(),
+            attributes,
+            file_type,
+        })
+        .await
     }
 
     async fn problem(&self, path: &[u8], error: SftpError) -> Result<(), SftpError> {
@@ -240,6 +273,10 @@ impl<'a> Walk<'a> {
     async fn pass(&self, found: Found) -> Result<(), SftpError> {
         self.found.send(found).await.map_err(|_| SftpError::Closed)
     }
+}
+
+fn below_root(path: &[u8]) -> &[u8] {
+    path.strip_prefix(b"/").unwrap_or(path)
 }
 
 fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
