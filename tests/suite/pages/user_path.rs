@@ -73,7 +73,7 @@ async fn from_signing_in_to_the_same_files_again() {
     let job = browser.submit(ready.form(&format!("{}/backups", source.path))).await;
     assert!(job.path.starts_with("/jobs/job_"), "{}", job.path);
     assert_sound(&job);
-    let done = reload_until(&mut browser, &job.path, "Stored and checked.").await;
+    let done = reload_until(&mut browser, &job.path, "Everything was read and stored.").await;
     assert_sound(&done);
     let snapshot = browser.get(&done.link("/snapshots/snp_")).await;
     assert_sound(&snapshot);
