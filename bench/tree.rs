@@ -61,7 +61,7 @@ impl Bytes {
             let piece = [
                 word,
                 format!(" {number} ").as_bytes(),
-                if pick % 11 == 0 { b"\n" } else { b"" },
+                if pick.is_multiple_of(11) { b"\n" } else { b"" },
             ]
             .concat();
             let length = piece.len().min(into.len() - at);

@@ -28,7 +28,7 @@ enum Request {
     OpenDir(String),
     Read(String, u64, u32),
     ReadDir(String),
-    Lstat(String),
+    Lstat,
     Fstat(String),
     Other,
 }
@@ -86,7 +86,7 @@ async fn serve(stream: DuplexStream, mut script: impl Script) {
                 u64::from_be_bytes(rest[..8].try_into().unwrap()),
                 u32::from_be_bytes(rest[8..12].try_into().unwrap()),
             ),
-            7 | 17 => Request::Lstat(text),
+            7 | 17 => Request::Lstat,
             8 => Request::Fstat(text),
             11 => Request::OpenDir(text),
             12 => Request::ReadDir(text),
@@ -167,7 +167,7 @@ fn one_directory(
             return reply;
         }
         Some(match request {
-            Request::Lstat(_) => Reply::Attributes(DIRECTORY, 0),
+            Request::Lstat => Reply::Attributes(DIRECTORY, 0),
             Request::OpenDir(path) | Request::Open(path) => Reply::Handle(path),
             Request::ReadDir(_) => names.take().map_or(END, Reply::Names),
             Request::Read(..) => END,
@@ -215,7 +215,7 @@ async fn directories_without_end() {
     let names = [b'a', b'b', b'c'].map(|letter| (vec![letter; 200], DIRECTORY, 0));
     let (_, result) = capture_from(move |request| {
         Some(match request {
-            Request::Lstat(_) => Reply::Attributes(DIRECTORY, 0),
+            Request::Lstat => Reply::Attributes(DIRECTORY, 0),
             Request::OpenDir(_) => {
                 handles += 1;
                 Reply::Handle(handles.to_string())
@@ -328,7 +328,7 @@ async fn broken_packets_end_the_conversation() {
     }
     // An answer to another question.
     let (_, result) = capture_from(|request| match request {
-        Request::Lstat(_) => Some(Reply::Attributes(DIRECTORY, 0)),
+        Request::Lstat => Some(Reply::Attributes(DIRECTORY, 0)),
         Request::OpenDir(path) => Some(Reply::Handle(path)),
         Request::ReadDir(_) => Some(Reply::Data(vec![0xff; 10])),
         _ => Some(Reply::Status(0)),

@@ -41,7 +41,7 @@ async fn an_approved_server_is_described() {
     let seen = server.home_seen();
     std::fs::create_dir(home.join("open")).unwrap();
     std::fs::create_dir(home.join("closed")).unwrap();
-    std::fs::set_permissions(home.join("closed"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(home.join("closed"), PermissionsExt::from_mode(0o0)).unwrap();
     let paths = [
         format!("{seen}/open"),
         format!("{seen}/closed"),

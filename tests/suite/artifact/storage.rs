@@ -57,7 +57,7 @@ fn snapshots_come_and_go_whole() {
 
     bench.storage.delete(&bench.key).unwrap();
     bench.storage.delete(&bench.key).unwrap();
-    assert_eq!(list(), [other.snapshot_id.clone()]);
+    assert_eq!(list(), std::slice::from_ref(&other.snapshot_id));
     assert!(matches!(
         bench.storage.open(&bench.key, ArtifactFile::Meta),
         Err(StorageError::NotFound { .. })

@@ -241,7 +241,7 @@ async fn a_password_waits_for_the_approval_and_a_partial_backup_says_so() {
     fs::create_dir_all(&data).expect("a directory");
     fs::write(data.join("open.txt"), "open").expect("a file");
     fs::write(data.join("closed.txt"), "closed").expect("a file");
-    fs::set_permissions(data.join("closed.txt"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(data.join("closed.txt"), fs::Permissions::from_mode(0o0)).expect("a mode");
     let mut browser = admin(&stack.hub.url).await;
     let form = filled_in(&mut browser, &server, "web", "data").await;
     let source = browser

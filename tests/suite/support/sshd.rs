@@ -281,6 +281,7 @@ impl Sshd {
             thread::sleep(Duration::from_millis(10));
         }
         let _ = process.kill();
+        let _ = process.wait();
         false
     }
 
