@@ -66,18 +66,6 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
-/// The fingerprint (`SHA256:…`) of a private key's public half.
-///
-/// # Errors
-/// `key_unusable` as for any use of the key.
-pub async fn public_key_fingerprint(
-    key: &SecretString,
-    passphrase: Option<&SecretString>,
-    ctx: &ConnectorContext,
-) -> Result<String, JobError> {
-    Ok(prepare("the source", key, passphrase, ctx).await?.fingerprint)
-}
-
 /// Keys come out of web forms: with CRLF, blanks around them, without the last line's end. ssh
 /// insists on none of these.
 fn normalised(key: &SecretString) -> SecretString {
