@@ -60,8 +60,8 @@ impl Connection {
     /// Call when the last byte of an answer was handed over; the result tells how it went.
     pub fn last_byte_sent(&self) -> Afterwards {
         let mut seen = self.0.clone();
-        let reads = seen.borrow_and_update().reads;
-        Afterwards { seen, reads }
+        let Seen { reads, closed, .. } = *seen.borrow_and_update();
+        Afterwards { seen, reads, too_early: closed }
     }
 }
 
@@ -70,12 +70,14 @@ impl Connection {
 pub struct Afterwards {
     seen: watch::Receiver<Seen>,
     reads: u64,
+    /// The client closed before the last byte was handed over, so it cannot have read it.
+    too_early: bool,
 }
 
 impl Afterwards {
     /// How it stands right now; a connection that is just quiet is fine.
     pub fn now(&self) -> Fate {
-        match self.seen.borrow().broken {
+        match self.too_early || self.seen.borrow().broken {
             true => Fate::Broken,
             false => Fate::Fine,
         }

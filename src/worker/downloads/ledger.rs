@@ -90,11 +90,17 @@ impl Delivery {
     pub fn handed_over(&self, afterwards: &Afterwards) -> bool {
         let mut accounts = self.ledger.accounts();
         match accounts.get_mut(&self.export) {
-            Some(account) if account.delivered >= self.total && !self.superseded.is_cancelled() => {
+            Some(account) if self.carried_to_the_end(account) && !self.superseded.is_cancelled() => {
                 account.handed_over = Some(afterwards.clone());
                 true
             }
             _ => false,
         }
+    }
+
+    /// True if this very answer ends with the last byte and nothing before it is missing. An earlier
+    /// answer that reached the end proves nothing: its client may be the one that now asks for the rest.
+    fn carried_to_the_end(&self, account: &Account) -> bool {
+        self.position == self.total && account.delivered == self.total
     }
 }
