@@ -23,12 +23,12 @@ pub mod tar_stream;
 pub use open::{ConnectorContext, open};
 
 /// How many items may wait between connector and packer. With data chunks of at most
-/// [`CHUNK`] bytes this bounds the memory between the two at 4 MiB for a tar stream. Over SFTP a
+/// [`CHUNK`] bytes this bounds the memory between the two at 2 MiB for a tar stream. Over SFTP a
 /// chunk is one answer of the server (at most 255 KiB), bounded by the reader's own window.
 pub const SINK_DEPTH: usize = 64;
 
 /// Largest `Data` chunk a tar stream is cut into, in bytes.
-pub const CHUNK: usize = 64 * 1024;
+pub const CHUNK: usize = 32 * 1024;
 
 /// A kind of source, ready to be read.
 #[async_trait]

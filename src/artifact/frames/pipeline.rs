@@ -2,9 +2,13 @@
 //!
 //! Whichever compressing thread is free takes the next piece, so one that the system holds up does
 //! not hold up the others. Order is kept by a queue of promises: each piece comes with a channel for
-//! its frame, and the sealer waits for them in the order in which they were handed out. How many
-//! promises may be open bounds the memory. A thread that ends early closes its channels, which every
-//! neighbour notices; the reason is found when the threads are joined.
+//! its frame, and the sealer waits for them in the order in which they were handed out. A thread that
+//! ends early closes its channels, which every neighbour notices; the reason is found when the threads
+//! are joined.
+//!
+//! The buffers for pieces and frames are made at the start and go round: a backup takes its memory
+//! once, the same for one huge file as for a million small ones, and the allocator has nothing to
+//! scatter. Whoever finds no spare buffer waits, which is all the back-pressure there is.
 
 use std::{
     io,
@@ -22,9 +26,13 @@ use super::{
 };
 use crate::domain::{error_code::ErrorCode, job::JobError};
 
-/// Pieces that may wait for a compressing thread, which thus has work at once when it is done: with
-/// more to run than there are processors, waking the packer first takes longer than compressing.
-const AHEAD: usize = 2;
+/// Pieces beyond those being compressed: one being filled, and one that waits, so that a compressing
+/// thread has work at once when it is done. With more to run than there are processors, waking the
+/// packer first takes longer than compressing.
+const PIECES_AHEAD: usize = 2;
+
+/// Frames beyond those being made: the one being sealed.
+const FRAMES_AHEAD: usize = 1;
 
 /// A piece of content, and where its frame is awaited.
 struct Order {
@@ -37,6 +45,7 @@ type Promise = Option<Receiver<Frame>>;
 
 /// The packer's end. Dropped without [`Pipeline::finish`], it ends its threads and waits for them.
 pub(crate) struct Pipeline {
+    /// Being filled. Without capacity once the pipeline has failed.
     piece: Vec<u8>,
     written: u64,
     /// `None` once the threads were told to end.
@@ -45,32 +54,47 @@ pub(crate) struct Pipeline {
     sealer: Option<JoinHandle<io::Result<SealedFile>>>,
 }
 
+/// What the packer talks to the threads through.
 struct Queues {
     orders: SyncSender<Order>,
     promises: SyncSender<Promise>,
+    /// Empty pieces that come back.
+    spare: Receiver<Vec<u8>>,
+}
+
+/// A compressing thread's end. A buffer is taken before an order and both under one lock: the frame
+/// that the sealer waits for is then always among those being made.
+struct Supply {
+    frames: Receiver<Vec<u8>>,
+    orders: Receiver<Order>,
 }
 
 impl Pipeline {
     /// Starts `threads` (at least one) compressing threads and one that seals.
     pub(crate) fn start(seal: Seal, threads: usize) -> io::Result<Self> {
         let threads = threads.max(1);
-        let (orders, taken) = sync_channel(AHEAD);
-        let (promises, kept) = sync_channel(threads + AHEAD);
-        let taken = Arc::new(Mutex::new(taken));
+        let (orders, taken) = sync_channel(PIECES_AHEAD);
+        let (promises, kept) = sync_channel(threads + PIECES_AHEAD);
+        let (emptied, spare) = pool(threads + PIECES_AHEAD, FRAME);
+        let most = zstd::zstd_safe::compress_bound(FRAME);
+        let (sealed, frames) = pool(threads + FRAMES_AHEAD, most);
+        let supply = Arc::new(Mutex::new(Supply { frames, orders: taken }));
         let mut pipeline = Self {
-            piece: Vec::with_capacity(FRAME),
+            piece: Vec::new(),
             written: 0,
-            queues: Some(Queues { orders, promises }),
+            queues: Some(Queues { orders, promises, spare }),
             compressors: Vec::new(),
             sealer: None,
         };
         for _ in 0..threads {
-            let taken = Arc::clone(&taken);
+            let (supply, emptied) = (Arc::clone(&supply), emptied.clone());
             let named = thread::Builder::new().name("xvault-zstd".into());
-            pipeline.compressors.push(named.spawn(move || compress(&taken))?);
+            pipeline
+                .compressors
+                .push(named.spawn(move || compress(&supply, &emptied))?);
         }
         let named = thread::Builder::new().name("xvault-seal".into());
-        pipeline.sealer = Some(named.spawn(move || seal_in_order(&kept, seal))?);
+        pipeline.sealer = Some(named.spawn(move || seal_in_order(&kept, &sealed, seal))?);
         Ok(pipeline)
     }
 
@@ -82,15 +106,24 @@ impl Pipeline {
     /// Appends content. Once this has failed, so does everything after it.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.written += bytes.len() as u64;
-        while self.piece.len() + bytes.len() >= FRAME {
-            let (now, later) = bytes.split_at(FRAME - self.piece.len());
+        while !bytes.is_empty() {
+            if self.piece.capacity() == 0 {
+                self.piece = self.spare_piece()?;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(FRAME - self.piece.len()));
             self.piece.extend_from_slice(now);
-            let full = std::mem::replace(&mut self.piece, Vec::with_capacity(FRAME));
-            self.hand_out(full)?;
             bytes = later;
+            if self.piece.len() == FRAME {
+                let full = std::mem::take(&mut self.piece);
+                self.hand_out(full)?;
+            }
         }
-        self.piece.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn spare_piece(&mut self) -> io::Result<Vec<u8>> {
+        let spare = self.queues.as_ref().and_then(|queues| queues.spare.recv().ok());
+        spare.ok_or_else(|| self.reason())
     }
 
     /// Appends `count` zero bytes.
@@ -172,26 +205,53 @@ fn joined<T>(thread: JoinHandle<io::Result<T>>) -> io::Result<T> {
         .unwrap_or_else(|_| Err(broken("a thread that compresses or encrypts panicked")))
 }
 
-fn compress(orders: &Mutex<Receiver<Order>>) -> io::Result<()> {
+/// `count` empty buffers of `capacity` bytes, and the way back for them. Touched here, so that the
+/// system's memory is there before the first byte is read from a source.
+fn pool(count: usize, capacity: usize) -> (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) {
+    let (give, take) = sync_channel(count);
+    for _ in 0..count {
+        let mut buffer = Vec::with_capacity(capacity);
+        buffer.resize(capacity, 0);
+        buffer.clear();
+        // There is room for all, and the other end is in our hand.
+        let _ = give.try_send(buffer);
+    }
+    (give, take)
+}
+
+fn compress(supply: &Mutex<Supply>, emptied: &SyncSender<Vec<u8>>) -> io::Result<()> {
     let mut compressor = compressor()?;
     loop {
-        // Waiting for the lock is waiting for an order: whoever holds it does only that.
-        let order = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Order { piece, frame }) = order else {
-            return Ok(());
+        let (mut compressed, order) = {
+            // Waiting for the lock is waiting for an order: whoever holds it does only that.
+            let supply = supply.lock().unwrap_or_else(PoisonError::into_inner);
+            let Ok(buffer) = supply.frames.recv() else {
+                return Ok(());
+            };
+            let Ok(order) = supply.orders.recv() else {
+                return Ok(());
+            };
+            (buffer, order)
         };
-        let compressed = compressor.compress(&piece)?;
+        let Order { mut piece, frame } = order;
+        compressor.compress_to_buffer(&piece, &mut compressed)?;
         let content = piece.len() as u32;
-        // Nobody waits for it if the sealer ended early, which has the reason.
+        piece.clear();
+        // The packer may be done, and nobody waits for the frame if the sealer ended early, which has
+        // the reason.
+        let _ = emptied.try_send(piece);
         let _ = frame.send(Frame { compressed, content });
     }
 }
 
-fn seal_in_order(promises: &Receiver<Promise>, seal: Seal) -> io::Result<SealedFile> {
+fn seal_in_order(promises: &Receiver<Promise>, spare: &SyncSender<Vec<u8>>, seal: Seal) -> io::Result<SealedFile> {
     let mut sealed = SealedFrames::new(seal);
     while let Some(promise) = promises.recv().map_err(|_| ended())? {
-        let frame = promise.recv().map_err(|_| ended())?;
+        let mut frame = promise.recv().map_err(|_| ended())?;
         sealed.frame(&frame)?;
+        frame.compressed.clear();
+        // The compressing threads may be done.
+        let _ = spare.try_send(frame.compressed);
     }
     sealed.finish()
 }
