@@ -2,6 +2,7 @@
 
 pub mod age_keys;
 pub mod envelope;
+pub mod hmac_sha256;
 pub mod jwt;
 pub mod password;
 pub mod scram;

@@ -2,10 +2,11 @@
 //! statement, and so in no server log and no activity view.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use hkdf::hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use super::hmac_sha256::hmac_sha256 as hmac;
 
 /// PostgreSQL's default.
 const ITERATIONS: u32 = 4096;
@@ -38,14 +39,6 @@ fn salted(password: &[u8], salt: &[u8]) -> [u8; 32] {
         sum.iter_mut().zip(block).for_each(|(sum, byte)| *sum ^= byte);
     }
     sum
-}
-
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC takes keys of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key is valid");
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use hkdf::hmac::{Hmac, Mac};
 use secrecy::SecretString;
-use sha2::Sha256;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +15,7 @@ use crate::{
     clock::Clock,
     crypto::{
         envelope::{DataKey, MasterKey},
+        hmac_sha256::hmac_sha256,
         jwt::AccessTokens,
         tokens,
     },
@@ -82,9 +81,7 @@ pub struct Keys {
 impl Keys {
     /// The token that a form of a browser session carries.
     pub fn csrf_token(&self, session: &SessionId) -> String {
-        let mut mac = csrf_mac(&self.csrf);
-        mac.update(session.as_str().as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        BASE64_URL_SAFE_NO_PAD.encode(hmac_sha256(self.csrf.as_slice(), &[session.as_str().as_bytes()]))
     }
 
     /// True if `token` is that of the session; takes the same time whatever is wrong with it.
@@ -100,12 +97,6 @@ impl Keys {
             master,
         }
     }
-}
-
-fn csrf_mac(key: &[u8; 32]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length.
-    #[allow(clippy::expect_used)]
-    Hmac::new_from_slice(key).expect("32 bytes are a valid key")
 }
 
 impl Hub {

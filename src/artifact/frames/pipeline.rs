@@ -82,7 +82,11 @@ impl Pipeline {
         let mut pipeline = Self {
             piece: Vec::new(),
             written: 0,
-            queues: Some(Queues { orders, promises, spare }),
+            queues: Some(Queues {
+                orders,
+                promises,
+                spare,
+            }),
             compressors: Vec::new(),
             sealer: None,
         };

@@ -61,7 +61,11 @@ impl Connection {
     pub fn last_byte_sent(&self) -> Afterwards {
         let mut seen = self.0.clone();
         let Seen { reads, closed, .. } = *seen.borrow_and_update();
-        Afterwards { seen, reads, too_early: closed }
+        Afterwards {
+            seen,
+            reads,
+            too_early: closed,
+        }
     }
 }
 
