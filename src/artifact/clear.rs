@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Files, Manifest, Meta,
+    Expected, Files, Manifest, Meta,
     fault::{Fault, Place},
     frames::seal::hex,
     manifest::{MANIFEST_FORMAT, META_FORMAT, VERSION},
@@ -44,6 +44,19 @@ impl Clear {
             meta,
             bytes: (meta_text.len() + text.len()) as u64,
         })
+    }
+}
+
+impl Clear {
+    /// Fails unless these are the files that were catalogued.
+    pub(crate) fn must_be(&self, expected: &Expected) -> Result<(), Fault> {
+        let backup = self.manifest.files.get(ArtifactFile::Backup.name());
+        if self.meta.manifest_sha256 != expected.manifest_sha256
+            || backup.map(|sum| &sum.sha256) != Some(&expected.sha256)
+        {
+            return Err(Place(ArtifactFile::Manifest).damaged("it is not the one that was catalogued"));
+        }
+        Ok(())
     }
 }
 

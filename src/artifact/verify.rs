@@ -1,13 +1,7 @@
 //! Reads a whole snapshot again and checks every byte of it.
 
-use super::{
-    Counts, Files, Gauge, Keys,
-    clear::Clear,
-    fault::{Fault, Place},
-    walk::Nothing,
-    whole::whole,
-};
-use crate::domain::{job::JobError, snapshot::ArtifactFile};
+use super::{Counts, Files, Gauge, Keys, clear::Clear, fault::Fault, walk::Nothing, whole::whole};
+use crate::domain::job::JobError;
 
 /// What the catalogue says about the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +38,7 @@ pub fn verify(
 fn checked(files: &dyn Files, keys: &Keys, expected: Option<&Expected>, gauge: &Gauge) -> Result<VerifyReport, Fault> {
     let clear = Clear::read(files)?;
     if let Some(expected) = expected {
-        let backup = clear.manifest.files.get(ArtifactFile::Backup.name());
-        if clear.meta.manifest_sha256 != expected.manifest_sha256
-            || backup.map(|sum| &sum.sha256) != Some(&expected.sha256)
-        {
-            return Err(Place(ArtifactFile::Manifest).damaged("it is not the one that was catalogued"));
-        }
+        clear.must_be(expected)?;
     }
     let bytes = whole(files, keys, &clear, gauge, &mut Nothing, None)?;
     Ok(VerifyReport {

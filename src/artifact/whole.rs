@@ -33,7 +33,8 @@ pub(crate) fn whole(
     // A wrong hash explains more than what came of it, so it goes first.
     let mut bytes = 0;
     for (file, hash) in [(ArtifactFile::Index, index_hash), (ArtifactFile::Backup, backup_hash)] {
-        bytes += check(files, clear, Place(file), &hash)?;
+        // What the walk has counted already is not counted again.
+        bytes += check(files, clear, Place(file), &hash, &Gauge::new())?;
     }
     walked.map(|()| bytes)
 }
@@ -60,11 +61,18 @@ fn walk(
     walk.into_frames().tee_table()
 }
 
-pub(crate) fn check(files: &dyn Files, clear: &Clear, place: Place, hash: &HashHandle) -> Result<u64, Fault> {
+/// Reads what is left of a file and compares length and hash of the whole with the manifest.
+pub(crate) fn check(
+    files: &dyn Files,
+    clear: &Clear,
+    place: Place,
+    hash: &HashHandle,
+    gauge: &Gauge,
+) -> Result<u64, Fault> {
     let wanted = clear.manifest.files.get(place.0.name());
     let wanted = wanted.ok_or(Place(ArtifactFile::Manifest).damaged(format!("it lacks {}", place.0.name())))?;
     let rest = files.open(place.0)?;
-    let (bytes, sha256) = hash.finish(rest).map_err(|error| place.read_failed(error))?;
+    let (bytes, sha256) = hash.finish(rest, place, gauge)?;
     if bytes != wanted.bytes {
         return Err(place.damaged(format!("it has {bytes} bytes, and {} were stored", wanted.bytes)));
     }

@@ -53,12 +53,18 @@ pub struct WorkerArgs {
     /// How long jobs may go on after a stop signal before they are handed back
     #[arg(long, env = "XVAULT_SHUTDOWN_GRACE", value_name = "TIME", default_value = "30s", value_parser = values::duration)]
     shutdown_grace: Duration,
+    /// How old a snapshot on the disk must be that no job stands behind, before it is removed
+    #[arg(long, env = "XVAULT_ORPHAN_GRACE", value_name = "TIME", default_value = "24h", value_parser = values::duration)]
+    orphan_grace: Duration,
     /// How long a job is held without a sign of life from its worker
     #[arg(long, env = "XVAULT_LEASE", value_name = "TIME", default_value = "30s", value_parser = values::duration, hide = true)]
     lease: Duration,
     /// Pause before the second attempt of a job
     #[arg(long, env = "XVAULT_RETRY_BASE", value_name = "TIME", default_value = "30s", value_parser = values::duration, hide = true)]
     retry_base: Duration,
+    /// How often disk and catalogue are compared
+    #[arg(long, env = "XVAULT_RECONCILE_EVERY", value_name = "TIME", default_value = "15m", value_parser = values::duration, hide = true)]
+    reconcile_every: Duration,
 }
 
 fn worker_id(text: &str) -> Result<WorkerId, String> {
@@ -97,10 +103,14 @@ pub struct WorkerConfig {
     pub min_free_bytes: u64,
     /// How long jobs may go on after a stop signal.
     pub shutdown_grace: Duration,
+    /// How old a snapshot must be that no job stands behind, before it is removed.
+    pub orphan_grace: Duration,
     /// How long a claim holds a job without being renewed; shortened in tests.
     pub lease: Duration,
     /// Pause before the second attempt of a job; shortened in tests.
     pub retry_base: Duration,
+    /// How often disk and catalogue are compared; shortened in tests.
+    pub reconcile_every: Duration,
 }
 
 impl WorkerConfig {
@@ -126,6 +136,8 @@ impl WorkerConfig {
             shutdown_grace: args.shutdown_grace,
             lease: args.lease,
             retry_base: args.retry_base,
+            orphan_grace: args.orphan_grace,
+            reconcile_every: args.reconcile_every,
         })
     }
 }

@@ -10,10 +10,11 @@ use sqlx::{
 use crate::domain::{
     error_code::ErrorCode,
     ids::{
-        ExportId, InvitationId, JobId, KeyId, ScheduleId, SessionId, SnapshotId, SourceId, TenantId, UserId, WorkerId,
+        ExportId, InvitationId, JobId, KeyId, ScheduleId, SessionId, SnapshotId, SourceId, StorageId, TenantId, UserId,
+        WorkerId,
     },
     job::{ExportFormat, JobKind, JobState},
-    snapshot::SnapshotState,
+    snapshot::{SnapshotState, VerifyDepth},
     source::SourceKind,
     user::Role,
 };
@@ -58,6 +59,7 @@ as_text!(
     JobId,
     SnapshotId,
     WorkerId,
+    StorageId,
     ExportId,
     KeyId,
     SessionId,
@@ -65,6 +67,7 @@ as_text!(
     JobKind,
     JobState,
     SnapshotState,
+    VerifyDepth,
     ExportFormat,
     SourceKind,
     Role,

@@ -3,7 +3,10 @@
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 
 use super::{DbError, Page};
-use crate::domain::{ids::WorkerId, worker::Worker};
+use crate::domain::{
+    ids::{StorageId, WorkerId},
+    worker::{DiskReport, Worker},
+};
 
 /// What a worker says about itself.
 #[derive(Debug, Clone)]
@@ -69,6 +72,51 @@ pub async fn stopped(conn: &mut PgConnection, id: &WorkerId) -> Result<(), DbErr
     Ok(())
 }
 
+/// What one comparison of disk and catalogue found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Snapshots that no job stands behind, still there.
+    pub orphans: i32,
+    /// Such as were removed this time.
+    pub removed: i64,
+    /// Snapshots the catalogue has lost.
+    pub unclaimed: i32,
+}
+
+/// Writes down what a comparison of disk and catalogue found.
+pub async fn reconciled(conn: &mut PgConnection, id: &WorkerId, found: Reconciled) -> Result<(), DbError> {
+    sqlx::query(
+        "update workers set reconciled_at = now(), orphans = $2, orphans_removed = orphans_removed + $3, \
+             unclaimed = $4 where id = $1",
+    )
+    .bind(id)
+    .bind(found.orphans)
+    .bind(found.removed)
+    .bind(found.unclaimed)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Which storage the snapshots of a worker lie in, if it has ever had one.
+pub async fn storage_of(conn: &mut PgConnection, id: &WorkerId) -> Result<Option<StorageId>, DbError> {
+    let found: Option<Option<StorageId>> = sqlx::query_scalar("select storage_id from workers where id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.flatten())
+}
+
+/// Notes which storage the snapshots of a worker lie in.
+pub async fn set_storage(conn: &mut PgConnection, id: &WorkerId, storage: &StorageId) -> Result<(), DbError> {
+    sqlx::query("update workers set storage_id = $2 where id = $1 and storage_id is distinct from $2")
+        .bind(id)
+        .bind(storage)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// One worker. Workers belong to the platform, not to a tenant.
 pub async fn get(conn: &mut PgConnection, id: &WorkerId) -> Result<Option<Worker>, DbError> {
     Ok(sqlx::query_as("select * from workers where id = $1")
@@ -105,6 +153,12 @@ impl FromRow<'_, PgRow> for Worker {
             first_seen_at: row.try_get("first_seen_at")?,
             last_seen_at: row.try_get("last_seen_at")?,
             stopped_at: row.try_get("stopped_at")?,
+            disk: DiskReport {
+                reconciled_at: row.try_get("reconciled_at")?,
+                orphans: row.try_get("orphans")?,
+                orphans_removed: row.try_get("orphans_removed")?,
+                unclaimed: row.try_get("unclaimed")?,
+            },
         })
     }
 }

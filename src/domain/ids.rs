@@ -96,6 +96,8 @@ ids! {
     SnapshotId = "snp_";
     /// A worker process's lasting identity, made on first boot.
     WorkerId = "wrk_";
+    /// One storage of a worker: stands in its marker file, so that another disk is noticed.
+    StorageId = "stg_";
     /// A restore made ready for download.
     ExportId = "exp_";
     /// An API key or a tenant's age identity.

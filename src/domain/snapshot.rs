@@ -15,12 +15,22 @@ text_enum! {
         Complete = "complete",
         /// Stored; some of what was asked for could not be read.
         Partial = "partial",
-        /// Does not match its hashes.
+        /// Its files are not what was stored; its `fault` says how.
         Damaged = "damaged",
         /// Its files are not where they should be.
         Missing = "missing",
         /// Its files are being removed.
         Deleting = "deleting",
+    }
+}
+
+text_enum! {
+    /// What a successful verification looked at.
+    VerifyDepth {
+        /// Every entry, decrypted and compared with the index, and every byte of content.
+        Content = "content",
+        /// The stored files' lengths and hashes: the tenant keeps the key, so nobody here can look inside.
+        Hashes = "hashes",
     }
 }
 
@@ -145,4 +155,8 @@ pub struct Snapshot {
     pub pinned: bool,
     /// When it was last verified successfully.
     pub verified_at: Option<DateTime<Utc>>,
+    /// What that looked at.
+    pub verified_depth: Option<VerifyDepth>,
+    /// Why it is [`SnapshotState::Damaged`] or [`SnapshotState::Missing`], in words.
+    pub fault: Option<String>,
 }

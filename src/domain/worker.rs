@@ -51,6 +51,21 @@ pub struct Worker {
     pub last_seen_at: DateTime<Utc>,
     /// When it said goodbye.
     pub stopped_at: Option<DateTime<Utc>>,
+    /// What it found when it last compared its disk with the catalogue.
+    pub disk: DiskReport,
+}
+
+/// What a worker found on its disk beside what the catalogue expects there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiskReport {
+    /// When it last looked; `None` if it never did.
+    pub reconciled_at: Option<DateTime<Utc>>,
+    /// Snapshots that no job stands behind; they go when they are old enough.
+    pub orphans: i32,
+    /// How many such it has removed so far.
+    pub orphans_removed: i64,
+    /// Snapshots the catalogue has lost; `xvault recover` enters them again.
+    pub unclaimed: i32,
 }
 
 impl Worker {

@@ -42,6 +42,14 @@ pub enum StorageError {
         /// The other process, as far as it said who it is.
         holder: String,
     },
+    /// Something else lies where the storage should be: a disk that is not mounted, or another one.
+    #[error("{place} is not the storage it should be: {reason}")]
+    NotOurs {
+        /// Directory or bucket.
+        place: String,
+        /// How that shows.
+        reason: String,
+    },
     /// Anything else the system said.
     #[error("{place}: {source}")]
     Io {
@@ -75,6 +83,10 @@ impl From<StorageError> for JobError {
             StorageError::NotFound { .. } => (
                 ErrorCode::SnapshotMissing,
                 "somebody removed or moved it outside of xVault; put it back from a copy, or delete the snapshot here",
+            ),
+            StorageError::NotOurs { .. } => (
+                ErrorCode::StorageFailed,
+                "mount the disk of the worker's storage directory; the job is tried again by itself",
             ),
             StorageError::Exists { .. } | StorageError::InUse { .. } | StorageError::Io { .. } => (
                 ErrorCode::StorageFailed,

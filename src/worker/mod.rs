@@ -5,16 +5,15 @@
 
 mod attempt;
 mod brief;
-mod cleanup;
 mod downloads;
 mod heartbeat;
 mod identity;
 mod jobs;
 mod keeper;
 mod node;
-mod on_disk;
 mod outcome;
 mod permit;
+mod reconcile;
 mod report;
 mod run;
 mod server;

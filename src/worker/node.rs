@@ -9,7 +9,7 @@ use std::{
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, timing::Timing};
+use super::{attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, reconcile::Standing, timing::Timing};
 use crate::{
     clock::Clock,
     config::WorkerConfig,
@@ -47,6 +47,8 @@ pub struct Node {
     pub askpass: PathBuf,
     /// The attempts of this process, one per job.
     attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
+    /// Whether the storage is the one our snapshots lie in.
+    standing: Mutex<Standing>,
 }
 
 /// The parts of a [`Node`] that are made elsewhere.
@@ -72,7 +74,11 @@ pub struct Parts {
 impl Node {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let timing = Timing::new(parts.config.lease, parts.config.retry_base);
+        let timing = Timing::new(
+            parts.config.lease,
+            parts.config.retry_base,
+            parts.config.reconcile_every,
+        );
         let egress = Arc::new(EgressPolicy::new(parts.config.egress_allow.clone()));
         Arc::new(Self {
             id: parts.id,
@@ -86,12 +92,16 @@ impl Node {
             ledger: Ledger::default(),
             askpass: parts.askpass,
             attempts: Mutex::default(),
+            standing: Mutex::new(Standing::Unknown),
             config: parts.config,
         })
     }
 
     /// Why this worker takes no backups just now; `None` if it does.
     pub fn paused_reason(&self) -> Option<String> {
+        if let Some(trouble) = self.storage_trouble() {
+            return Some(trouble);
+        }
         match self.storage.space() {
             Ok(Some((_, free))) if free < self.config.min_free_bytes => Some(format!(
                 "{} has {} MiB free, less than XVAULT_MIN_FREE ({} MiB)",
@@ -102,6 +112,22 @@ impl Node {
             Ok(_) => None,
             Err(error) => Some(format!("the storage cannot be used: {error}")),
         }
+    }
+
+    /// Why nothing on this disk can be worked on just now: it is not, or may not be, the storage that our
+    /// snapshots lie in.
+    pub fn storage_trouble(&self) -> Option<String> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match standing {
+            Standing::Unknown => Some("the storage has not been compared with the catalogue yet".to_owned()),
+            Standing::Another(reason) => Some(reason),
+            Standing::Ours => self.storage.check().err().map(|error| error.to_string()),
+        }
+    }
+
+    /// Notes whether the storage is ours.
+    pub fn set_storage_standing(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
     /// What connectors need of us.

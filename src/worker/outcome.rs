@@ -10,7 +10,7 @@ use crate::{
     domain::{
         export::NewExport,
         ids::{SnapshotId, TenantId},
-        snapshot::{NewSnapshot, SnapshotState},
+        snapshot::{NewSnapshot, SnapshotKey, SnapshotState, VerifyDepth},
     },
     storage::Storage,
 };
@@ -33,8 +33,8 @@ pub enum Effect {
     Stored(Box<NewSnapshot>),
     /// An export was made.
     Exported(Box<NewExport>),
-    /// A snapshot was read and found whole; it is `complete` or `partial`.
-    Verified(TenantId, SnapshotId, SnapshotState),
+    /// A snapshot was read and found whole, as far as that was looked at; it is `complete` or `partial`.
+    Verified(SnapshotKey, SnapshotState, VerifyDepth),
     /// The files of a snapshot were removed.
     Removed(TenantId, SnapshotId),
 }
@@ -46,8 +46,9 @@ impl Effect {
             Self::Nothing => Ok(()),
             Self::Stored(new) => snapshots::insert(conn, new).await,
             Self::Exported(new) => exports::insert(conn, new, export_lifetime).await.map(drop),
-            Self::Verified(tenant_id, id, state) => {
-                snapshots::set_verified(conn, tenant_id, id, *state).await.map(drop)
+            Self::Verified(key, state, depth) => {
+                let done = snapshots::set_verified(conn, &key.tenant_id, &key.snapshot_id, *state, *depth);
+                done.await.map(drop)
             }
             Self::Removed(tenant_id, id) => snapshots::delete(conn, tenant_id, id).await,
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     db::{self, DbError, jobs::Claimed},
     domain::{error_code::ErrorCode, job::JobError},
-    queue,
+    queue::{self, route},
 };
 
 /// How long a permit that this worker cannot use is held before it goes back, in milliseconds. All
@@ -53,7 +53,12 @@ async fn claim(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError
         return Ok(None);
     }
     let backups = node.paused_reason().is_none();
-    let claimed = db::jobs::claim(&mut tx, queue_name, &node.id, node.timing.lease, backups).await?;
+    // Without the right disk, jobs for it wait: they would find nothing and take that for a loss.
+    let usable = route::worker_of(queue_name).is_none() || node.storage_trouble().is_none();
+    let claimed = match usable {
+        true => db::jobs::claim(&mut tx, queue_name, &node.id, node.timing.lease, backups).await?,
+        false => None,
+    };
     let pass_on = claimed.is_none() && !backups && db::jobs::has_due(&mut tx, queue_name).await?;
     tx.commit().await?;
     if pass_on {

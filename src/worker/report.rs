@@ -71,7 +71,7 @@ async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Resu
     let pause = node.timing.retry_after(attempt.job.attempt);
     let after = queue::fail(&mut tx, &attempt.lease, error, pause).await?;
     if let (Some(state), AfterFailure::Failed) = (snapshot_state(error.code), &after) {
-        note_state(&mut tx, &attempt.job, state).await?;
+        note_fault(&mut tx, &attempt.job, state, &error.message).await?;
     }
     tx.commit().await?;
     Ok(after)
@@ -99,9 +99,16 @@ fn snapshot_state(code: ErrorCode) -> Option<SnapshotState> {
     }
 }
 
-async fn note_state(conn: &mut sqlx::PgConnection, job: &Job, state: SnapshotState) -> Result<(), DbError> {
+async fn note_fault(
+    conn: &mut sqlx::PgConnection,
+    job: &Job,
+    state: SnapshotState,
+    fault: &str,
+) -> Result<(), DbError> {
     match &job.snapshot_id {
-        Some(id) => snapshots::set_state(conn, &job.tenant_id, id, state).await.map(drop),
+        Some(id) => snapshots::mark_faulty(conn, &job.tenant_id, id, state, fault)
+            .await
+            .map(drop),
         None => Ok(()),
     }
 }

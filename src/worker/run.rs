@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     attempt::StopReason,
     brief::HubClient,
-    cleanup, heartbeat,
+    heartbeat,
     identity::{Identity, IdentityError},
     node::{Node, Parts},
     permit::use_permit,
+    reconcile::{self, ReconcileError},
     server,
 };
 use crate::{
@@ -78,9 +79,9 @@ pub async fn run(config: WorkerConfig, clock: Clock, shutdown: Shutdown) -> Resu
     let mut background = JoinSet::new();
     let stop_serving = CancellationToken::new();
     let serving = tokio::spawn(server::serve(node.clone(), listener, stop_serving.clone()));
-    let (beating, cleaning) = (node.clone(), node.clone());
+    let (beating, comparing) = (node.clone(), node.clone());
     background.spawn(async move { heartbeat::keep_beating(&beating).await });
-    background.spawn(async move { cleanup::keep_clean(&cleaning).await });
+    background.spawn(async move { reconcile::keep_reconciled(&comparing).await });
 
     tokio::join!(consume(&node), hand_back_in_time(&node));
 
@@ -102,7 +103,7 @@ async fn prepare(
     identity: &Identity,
 ) -> Result<(Arc<Node>, TcpListener), WorkerError> {
     let exports = config.data_dir.join("exports");
-    cleanup::prepare_directories(&config.tmp_dir, &exports).map_err(|source| WorkerError::Directory {
+    reconcile::prepare_directories(&config.tmp_dir, &exports).map_err(|source| WorkerError::Directory {
         path: config.tmp_dir.clone(),
         source,
     })?;
@@ -128,11 +129,11 @@ async fn prepare(
     Ok((node, listener))
 }
 
-/// Registers the worker; waits for a database that is still starting or has no schema yet. False if
-/// the process was stopped meanwhile.
+/// Registers the worker and finds out whether its storage is the right one; waits for a database that is still
+/// starting or has no schema yet. False if the process was stopped meanwhile.
 async fn first_beat(node: &Arc<Node>) -> Result<bool, WorkerError> {
     loop {
-        match heartbeat::beat(node).await {
+        match register(node).await {
             Ok(()) => return Ok(true),
             Err(error) if error.is_away() || error.is_unprepared() => {
                 tracing::warn!(%error, "waiting for the database");
@@ -142,6 +143,19 @@ async fn first_beat(node: &Arc<Node>) -> Result<bool, WorkerError> {
         tokio::select! {
             () = tokio::time::sleep(FIRST_PAUSE) => {}
             () = node.stopping.cancelled() => return Ok(false),
+        }
+    }
+}
+
+async fn register(node: &Arc<Node>) -> Result<(), DbError> {
+    heartbeat::beat(node).await?;
+    match reconcile::establish(node).await {
+        Ok(()) => heartbeat::beat(node).await,
+        Err(ReconcileError::Db(error)) => Err(error),
+        // It takes no jobs for its disk and says why; the next look may find better.
+        Err(error) => {
+            tracing::error!(%error, "cannot look at the storage");
+            Ok(())
         }
     }
 }

@@ -18,7 +18,6 @@ use super::{
         connection::{Connection, Watched},
         download,
     },
-    jobs::storage_error,
     node::Node,
 };
 use crate::{
@@ -84,10 +83,7 @@ async fn browse(State(node): State<Arc<Node>>, Json(request): Json<BrowseRequest
 fn look_up(node: &Node, request: &BrowseRequest) -> Result<BrowsePage, JobError> {
     let key = FileKey::from_base64(&request.index_key)
         .map_err(|error| JobError::new(ErrorCode::KeyUnavailable, error.to_string(), ""))?;
-    let index = node
-        .storage
-        .open(&request.key, ArtifactFile::Index)
-        .map_err(storage_error)?;
+    let index = node.storage.open(&request.key, ArtifactFile::Index)?;
     let limit = request.limit.clamp(1, MAX_NAMES);
     artifact::browse(index, &key, &request.path, request.cursor.as_deref(), limit)
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-/// Periods of one worker. Tests shorten the first two through hidden settings.
+/// Periods of one worker. Tests shorten the first three through hidden settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     /// How long a claim or renewal holds a job.
     pub lease: Duration,
     /// Pause before the second attempt of a job; each further one is four times as long.
     pub retry_base: Duration,
+    /// How often disk and catalogue are compared.
+    pub reconcile_every: Duration,
     /// How often a lease is renewed and progress written.
     pub renew_every: Duration,
     /// How often the worker says that it is alive.
@@ -17,8 +19,6 @@ pub struct Timing {
     pub brief_patience: Duration,
     /// How long to try to deliver the last word about a job while the database is away.
     pub report_patience: Duration,
-    /// How often disk and catalogue are compared.
-    pub cleanup_every: Duration,
     /// How long a download link lives.
     pub export_lifetime: Duration,
 }
@@ -27,16 +27,16 @@ pub struct Timing {
 const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
 
 impl Timing {
-    /// The usual periods around these two.
-    pub fn new(lease: Duration, retry_base: Duration) -> Self {
+    /// The usual periods around these.
+    pub fn new(lease: Duration, retry_base: Duration, reconcile_every: Duration) -> Self {
         Self {
             lease,
             retry_base,
+            reconcile_every,
             renew_every: (lease / 5).min(Duration::from_secs(1)),
             heartbeat_every: Duration::from_secs(5),
             brief_patience: Duration::from_secs(120),
             report_patience: Duration::from_secs(60 * 60),
-            cleanup_every: Duration::from_secs(15 * 60),
             export_lifetime: Duration::from_secs(24 * 60 * 60),
         }
     }
@@ -56,7 +56,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_bounded() {
-        let timing = Timing::new(Duration::from_secs(30), Duration::from_secs(30));
+        let timing = Timing::new(
+            Duration::from_secs(30),
+            Duration::from_secs(30),
+            Duration::from_secs(900),
+        );
         for (attempt, middle) in [(1, 30.0), (2, 120.0), (3, 480.0), (9, 900.0), (i32::MAX, 900.0)] {
             let pause = timing.retry_after(attempt).as_secs_f64();
             assert!((middle * 0.74..middle * 1.26).contains(&pause), "{attempt}: {pause}");

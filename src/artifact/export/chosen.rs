@@ -134,7 +134,7 @@ fn plan(
             return Err(Fault::Other(too_many(sink.limit())));
         }
     }
-    whole::check(files, clear, Place(ArtifactFile::Index), &hash)?;
+    whole::check(files, clear, Place(ArtifactFile::Index), &hash, &Gauge::new())?;
     selection.all_met()?;
     if entries == 0 {
         return Err(Place(ArtifactFile::Index).damaged("it lists nothing at all"));

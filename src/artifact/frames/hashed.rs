@@ -8,7 +8,13 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::seal::hex;
-use crate::storage::ReadSeek;
+use crate::{
+    artifact::{
+        Gauge,
+        fault::{Fault, Place},
+    },
+    storage::ReadSeek,
+};
 
 /// Hashes each byte the first time it is read in order; [`Hashed::finish`] reads what was skipped
 /// at the end.
@@ -40,18 +46,26 @@ impl Hashed {
 
 impl HashHandle {
     /// Reads the rest of the file (another handle of it) and gives length and hash of the whole.
-    pub(crate) fn finish(&self, mut file: Box<dyn ReadSeek>) -> io::Result<(u64, String)> {
+    pub(crate) fn finish(
+        &self,
+        mut file: Box<dyn ReadSeek>,
+        place: Place,
+        gauge: &Gauge,
+    ) -> Result<(u64, String), Fault> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(state.hashed))?;
+        let failed = |error| place.read_failed(error);
+        file.seek(SeekFrom::Start(state.hashed)).map_err(failed)?;
         let mut buffer = vec![0; 256 * 1024];
         loop {
-            let read = file.read(&mut buffer)?;
+            gauge.check()?;
+            let read = file.read(&mut buffer).map_err(failed)?;
             if read == 0 {
                 let hash = state.hash.clone().finalize();
                 return Ok((state.hashed, hex(&hash)));
             }
             state.hash.update(&buffer[..read]);
             state.hashed += read as u64;
+            gauge.add_bytes(read as u64);
         }
     }
 }

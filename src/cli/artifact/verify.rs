@@ -21,7 +21,7 @@ pub struct VerifyArgs {
 /// Checks, and says what was checked.
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
     let Some(identity) = &args.identity else {
-        let bytes = check_hashes(&Directory(args.directory.clone())).map_err(told)?;
+        let bytes = check_hashes(&Directory(args.directory.clone()), None, &Gauge::new()).map_err(told)?;
         println!("intact: {bytes} stored bytes have their hashes (what is inside was not looked at: no --identity)");
         return Ok(());
     };

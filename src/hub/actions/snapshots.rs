@@ -87,7 +87,7 @@ pub async fn order_delete(hub: &Hub, actor: &Actor, id: &SnapshotId) -> Result<J
     actor.require(Role::Owner)?;
     let mut tx = hub.begin().await?;
     // Also locks the row, so two callers cannot both find nothing under way.
-    if !snapshots::set_state(&mut tx, &actor.tenant_id, id, SnapshotState::Deleting).await? {
+    if !snapshots::set_deleting(&mut tx, &actor.tenant_id, id).await? {
         return Err(NO_SNAPSHOT);
     }
     let snapshot = find(&mut tx, actor, id).await?;

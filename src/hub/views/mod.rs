@@ -11,4 +11,4 @@ pub use job::{JobEventView, JobView, WaitingFor};
 pub use people::{ApiKeyCreated, ApiKeyView, MeView, MemberCreated, MemberView, TenantRef, TenantView, UserRef};
 pub use snapshot::SnapshotView;
 pub use source::{CredentialView, IdentityView, SourceView};
-pub use worker::{StorageView, WorkerView};
+pub use worker::{DiskView, StorageView, WorkerView};

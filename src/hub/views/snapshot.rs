@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::{
     ids::{JobId, SnapshotId, SourceId},
     job::Warnings,
-    snapshot::{Encryption, Locator, Snapshot, SnapshotState},
+    snapshot::{Encryption, Locator, Snapshot, SnapshotState, VerifyDepth},
 };
 
 /// One stored backup.
@@ -43,6 +43,11 @@ pub struct SnapshotView {
     pub warnings: Warnings,
     /// When it was last verified successfully.
     pub verified_at: Option<DateTime<Utc>>,
+    /// What that looked at: `content` is everything inside; `hashes` are those of the stored files, where
+    /// the tenant keeps its key itself.
+    pub verified_depth: Option<VerifyDepth>,
+    /// Why it is `damaged` or `missing`, in words.
+    pub fault: Option<String>,
 }
 
 impl SnapshotView {
@@ -53,6 +58,8 @@ impl SnapshotView {
             created_at,
             pinned,
             verified_at,
+            verified_depth,
+            fault,
         } = snapshot;
         Self {
             id: new.key.snapshot_id,
@@ -70,6 +77,8 @@ impl SnapshotView {
             pinned,
             warnings: new.warnings,
             verified_at,
+            verified_depth,
+            fault,
         }
     }
 }

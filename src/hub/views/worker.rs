@@ -33,6 +33,8 @@ pub struct WorkerView {
     pub concurrency: i32,
     /// Its storage, as last reported.
     pub storage: StorageView,
+    /// What it found when it last compared its disk with the catalogue.
+    pub disk: DiskView,
 }
 
 /// Room for backups.
@@ -42,6 +44,19 @@ pub struct StorageView {
     pub total_bytes: Option<i64>,
     /// What is left, in bytes.
     pub free_bytes: Option<i64>,
+}
+
+/// What lies on a worker's disk beside what the catalogue expects there.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct DiskView {
+    /// When it last looked.
+    pub reconciled_at: Option<DateTime<Utc>>,
+    /// Snapshots that no job stands behind; they are removed when they are older than `XVAULT_ORPHAN_GRACE`.
+    pub orphans: i32,
+    /// How many such it has removed so far.
+    pub orphans_removed: i64,
+    /// Snapshots the catalogue has lost; `xvault recover` enters them again.
+    pub unclaimed: i32,
 }
 
 impl WorkerView {
@@ -60,6 +75,12 @@ impl WorkerView {
             storage: StorageView {
                 total_bytes: worker.storage_total_bytes,
                 free_bytes: worker.storage_free_bytes,
+            },
+            disk: DiskView {
+                reconciled_at: worker.disk.reconciled_at,
+                orphans: worker.disk.orphans,
+                orphans_removed: worker.disk.orphans_removed,
+                unclaimed: worker.disk.unclaimed,
             },
         }
     }

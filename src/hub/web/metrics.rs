@@ -108,6 +108,24 @@ async fn text(hub: &Hub) -> Result<String, ActionError> {
             text.line("xvault_worker_storage_free_bytes", &labels(worker), free);
         }
     }
+    text.head(
+        "xvault_worker_orphans",
+        "Snapshots on its disk that no job stands behind",
+    );
+    for worker in &workers {
+        text.line("xvault_worker_orphans", &labels(worker), worker.disk.orphans);
+    }
+    text.head(
+        "xvault_worker_unclaimed_snapshots",
+        "Snapshots on its disk that the catalogue has lost",
+    );
+    for worker in &workers {
+        text.line(
+            "xvault_worker_unclaimed_snapshots",
+            &labels(worker),
+            worker.disk.unclaimed,
+        );
+    }
     Ok(text.0)
 }
 

@@ -1,37 +1,47 @@
 //! Snapshots as directories on the disk of one worker.
 //!
 //! ```text
-//! {base}/.lock       held by the one process that has the storage open
-//! {base}/.staging/   what is being written or removed; emptied when the storage is opened
+//! {base}/.lock         held by the one process that has the storage open
+//! {base}/.staging/     what is being written or removed; emptied when the storage is opened
+//! {base}/storage.json  which storage this is, and whose
 //! {base}/tenants/{tenant_id}/sources/{source_id}/snapshots/{snapshot_id}/
 //! ```
 //! A snapshot enters and leaves its place by one rename, so what lies there is whole.
 
+mod lock;
+mod marker;
 mod stage;
+mod staging;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rustix::fs::{FlockOperation, flock, statvfs};
+use chrono::{DateTime, Utc};
+use rustix::fs::statvfs;
+
+pub use marker::{MARKER, Marker};
+use staging::Staging;
 
 use super::{ReadSeek, Stage, Storage, StorageError};
 use crate::domain::{
-    ids::WorkerId,
+    ids::{StorageId, WorkerId},
     snapshot::{ArtifactFile, Locator, SnapshotKey},
 };
-
-const STAGING: &str = ".staging";
 
 /// A directory tree that belongs to one process at a time.
 pub struct LocalFs {
     base: PathBuf,
     worker_id: WorkerId,
+    staging: Staging,
+    /// The marker that must be there, once somebody has said so.
+    expected: Mutex<Option<StorageId>>,
     /// Locked for as long as it is open; the system lets go even when the process is killed.
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl LocalFs {
@@ -40,31 +50,86 @@ impl LocalFs {
     pub fn open(base: &Path, worker_id: WorkerId) -> Result<Self, StorageError> {
         let base = std::path::absolute(base).map_err(|error| said(base, error))?;
         make_dirs(&base)?;
-        let lock = lock(&base, &worker_id)?;
-        let staging = base.join(STAGING);
-        make_dirs(&staging)?;
-        for stale in fs::read_dir(&staging).map_err(|error| said(&staging, error))? {
-            let stale = stale.map_err(|error| said(&staging, error))?.path();
-            let removed = if stale.is_dir() {
-                fs::remove_dir_all(&stale)
-            } else {
-                fs::remove_file(&stale)
-            };
-            removed.map_err(|error| said(&stale, error))?;
-        }
+        let lock = lock::take(&base, &worker_id)?;
+        let staging = Staging::new(base.join(".staging"));
+        make_dirs(staging.dir())?;
+        staging.sweep()?;
         Ok(Self {
             base,
             worker_id,
-            _lock: lock,
+            staging,
+            expected: Mutex::default(),
+            lock: Mutex::new(lock),
         })
+    }
+
+    /// What the storage says about itself; `None` if it has no marker.
+    pub fn marker(&self) -> Result<Option<Marker>, StorageError> {
+        marker::read(&self.base)
+    }
+
+    /// Makes this the storage `id` of its worker, whatever it was before.
+    pub fn mark(&self, id: &StorageId) -> Result<(), StorageError> {
+        marker::write(&self.base, &Marker::new(id.clone(), self.worker_id.clone()))?;
+        self.expect(id);
+        Ok(())
+    }
+
+    /// From now on only storage `id` is the right one here: see [`LocalFs::check`].
+    pub fn expect(&self, id: &StorageId) {
+        *held(&self.expected) = Some(id.clone());
+    }
+
+    /// Fails with [`StorageError::NotOurs`] while something else than the expected storage lies here, for
+    /// instance because its disk is not mounted. When the disk has come back it is locked again.
+    pub fn check(&self) -> Result<(), StorageError> {
+        let Some(expected) = held(&self.expected).clone() else {
+            return Ok(());
+        };
+        let reason = match self.marker()? {
+            Some(marker) if marker.storage_id == expected => return self.hold(),
+            Some(marker) => format!("it is storage {}, and {expected} should be there", marker.storage_id),
+            None => format!("it has no {MARKER}; is its disk mounted?"),
+        };
+        Err(StorageError::NotOurs {
+            place: shown(&self.base),
+            reason,
+        })
+    }
+
+    /// The lock and the staging directory of what lies here now.
+    fn hold(&self) -> Result<(), StorageError> {
+        let mut current = held(&self.lock);
+        if !lock::is_current(&current, &self.base) {
+            *current = lock::take(&self.base, &self.worker_id)?;
+            make_dirs(self.staging.dir())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what crashed attempts left in the staging directory; says how many there were.
+    pub fn sweep(&self) -> Result<usize, StorageError> {
+        self.staging.sweep()
+    }
+
+    /// When a snapshot came to its place on this disk, by the file system's own time.
+    pub fn arrived(&self, key: &SnapshotKey) -> Result<DateTime<Utc>, StorageError> {
+        let place = self.place(key);
+        let meta = fs::metadata(&place).map_err(|error| self.absent(&place, error))?;
+        let nanos = u32::try_from(meta.ctime_nsec()).unwrap_or_default();
+        Ok(DateTime::from_timestamp(meta.ctime(), nanos).unwrap_or_default())
     }
 
     fn place(&self, key: &SnapshotKey) -> PathBuf {
         self.base.join(key.prefix())
     }
 
-    fn new_staging(&self) -> PathBuf {
-        self.base.join(STAGING).join(uuid::Uuid::new_v4().simple().to_string())
+    /// What the system said about `path`. That a thing is not there says nothing while the disk is not.
+    fn absent(&self, path: &Path, error: io::Error) -> StorageError {
+        match (error.kind(), self.check()) {
+            (io::ErrorKind::NotFound, Err(cause)) => cause,
+            _ => said(path, error),
+        }
     }
 }
 
@@ -74,21 +139,28 @@ impl Storage for LocalFs {
         if target.exists() {
             return Err(StorageError::Exists { place: shown(&target) });
         }
-        let stage = stage::LocalStage::new(self.new_staging(), target, key.snapshot_id.clone(), self.locator(key))?;
+        self.check()?;
+        let stage = stage::LocalStage::new(
+            self.staging.reserve(),
+            target,
+            key.snapshot_id.clone(),
+            self.locator(key),
+        )?;
         Ok(Box::new(stage))
     }
 
     fn open(&self, key: &SnapshotKey, file: ArtifactFile) -> Result<Box<dyn ReadSeek>, StorageError> {
         let path = self.place(key).join(file.name());
-        Ok(Box::new(File::open(&path).map_err(|error| said(&path, error))?))
+        Ok(Box::new(File::open(&path).map_err(|error| self.absent(&path, error))?))
     }
 
     fn head(&self, key: &SnapshotKey, file: ArtifactFile) -> Result<u64, StorageError> {
         let path = self.place(key).join(file.name());
-        Ok(fs::metadata(&path).map_err(|error| said(&path, error))?.len())
+        Ok(fs::metadata(&path).map_err(|error| self.absent(&path, error))?.len())
     }
 
     fn list(&self) -> Result<Box<dyn Iterator<Item = Result<SnapshotKey, StorageError>> + Send>, StorageError> {
+        self.check()?;
         let tenants = below(self.base.join("tenants"));
         let snapshots = deeper(deeper(tenants, "sources"), "snapshots");
         // What is no id was not put there by us.
@@ -100,9 +172,11 @@ impl Storage for LocalFs {
 
     fn delete(&self, key: &SnapshotKey) -> Result<(), StorageError> {
         let place = self.place(key);
-        let leaving = self.new_staging();
+        let leaving = self.staging.reserve();
+        let leaving = leaving.path();
+        self.check()?;
         // Out of its place first: killed half-way, it never looks whole.
-        match fs::rename(&place, &leaving) {
+        match fs::rename(&place, leaving) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(said(&place, error)),
@@ -110,7 +184,7 @@ impl Storage for LocalFs {
         if let Some(parent) = place.parent() {
             sync_dir(parent)?;
         }
-        fs::remove_dir_all(&leaving).map_err(|error| said(&leaving, error))?;
+        fs::remove_dir_all(leaving).map_err(|error| said(leaving, error))?;
         // Up to `tenants`, and only empty ones go: the last snapshot takes its directories along.
         for parent in place.ancestors().skip(1).take(5) {
             if fs::remove_dir(parent).is_err() {
@@ -134,35 +208,9 @@ impl Storage for LocalFs {
     }
 }
 
-/// Takes the lock of a storage; its text tells the next one who has it.
-fn lock(base: &Path, worker_id: &WorkerId) -> Result<File, StorageError> {
-    let path = base.join(".lock");
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(|error| said(&path, error))?;
-    if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error != rustix::io::Errno::WOULDBLOCK {
-            return Err(said(&path, error.into()));
-        }
-        let mut holder = String::new();
-        // Whatever cannot be read only makes the message poorer.
-        let _ = file.take(200).read_to_string(&mut holder);
-        let holder = if holder.is_empty() {
-            "another process".to_owned()
-        } else {
-            holder
-        };
-        return Err(StorageError::InUse {
-            place: shown(base),
-            holder,
-        });
-    }
-    let holder = format!("worker {worker_id} (process {})", std::process::id());
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| file.write_all(holder.as_bytes()))
-        .map_err(|error| said(&path, error))?;
-    Ok(file)
+/// A panic elsewhere does not make these values less true.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Paths = Box<dyn Iterator<Item = Result<PathBuf, StorageError>> + Send>;

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{make_dirs, said, shown, sync_dir};
+use super::{make_dirs, said, shown, staging::Reserved, sync_dir};
 use crate::{
     domain::{
         ids::SnapshotId,
@@ -23,7 +23,7 @@ use crate::{
 const TRIES: usize = 5;
 
 pub(super) struct LocalStage {
-    dir: PathBuf,
+    dir: Reserved,
     target: PathBuf,
     snapshot_id: SnapshotId,
     locator: Locator,
@@ -33,15 +33,15 @@ pub(super) struct LocalStage {
 
 impl LocalStage {
     pub(super) fn new(
-        dir: PathBuf,
+        dir: Reserved,
         target: PathBuf,
         snapshot_id: SnapshotId,
         locator: Locator,
     ) -> Result<Self, StorageError> {
         DirBuilder::new()
             .mode(0o700)
-            .create(&dir)
-            .map_err(|error| said(&dir, error))?;
+            .create(dir.path())
+            .map_err(|error| said(dir.path(), error))?;
         Ok(Self {
             dir,
             target,
@@ -57,7 +57,7 @@ impl LocalStage {
         let mut tries = 0;
         loop {
             make_dirs(parent)?;
-            match rename_new(&self.dir, &self.target) {
+            match rename_new(self.dir.path(), &self.target) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
                 Err(error)
                     if matches!(
@@ -86,7 +86,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 
 impl Stage for LocalStage {
     fn create(&mut self, file: ArtifactFile) -> Result<Box<dyn Write + Send>, StorageError> {
-        let path = self.dir.join(file.name());
+        let path = self.dir.path().join(file.name());
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let opened = opened.map_err(|error| said(&path, error))?;
         self.files.push(file);
@@ -95,19 +95,19 @@ impl Stage for LocalStage {
 
     fn commit(mut self: Box<Self>) -> Result<Locator, StorageError> {
         for file in &self.files {
-            let path = self.dir.join(file.name());
+            let path = self.dir.path().join(file.name());
             File::open(&path)
                 .and_then(|file| file.sync_all())
                 .map_err(|error| said(&path, error))?;
         }
-        sync_dir(&self.dir)?;
+        sync_dir(self.dir.path())?;
         self.rename_into_place()?;
         self.settled = true;
         let parent = self.target.parent().unwrap_or(Path::new("/"));
         if let Err(error) = sync_dir(parent) {
             // Nobody will be told of this snapshot, so it must not stay. If it cannot be taken out
             // either, the next look over the storage finds it without a catalogue entry.
-            if fs::rename(&self.target, &self.dir).is_ok() {
+            if fs::rename(&self.target, self.dir.path()).is_ok() {
                 self.settled = false;
             }
             return Err(error);
@@ -127,9 +127,9 @@ impl Stage for LocalStage {
 impl Drop for LocalStage {
     fn drop(&mut self) {
         if !self.settled
-            && let Err(error) = fs::remove_dir_all(&self.dir)
+            && let Err(error) = fs::remove_dir_all(self.dir.path())
         {
-            tracing::warn!(dir = %self.dir.display(), %error, "an unfinished snapshot could not be removed; the next start tries again");
+            tracing::warn!(dir = %self.dir.path().display(), %error, "an unfinished snapshot could not be removed; the next sweep tries again");
         }
     }
 }

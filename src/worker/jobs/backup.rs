@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{brief_lacks, joined, storage_error};
+use super::{brief_lacks, joined};
 use crate::{
     artifact::{ArtifactWriter, CaptureFacts, WriterOptions, Written},
     connectors::{self, CaptureReport, CaptureSink, Connector},
@@ -75,7 +75,7 @@ async fn begin(node: &Arc<Node>, attempt: &Arc<Attempt>, recipients: Vec<String>
     let (storage, job_id) = (node.storage.clone(), attempt.job.id.clone());
     let writer = joined(
         tokio::task::spawn_blocking(move || {
-            let stage = storage.stage(&key).map_err(storage_error)?;
+            let stage = storage.stage(&key)?;
             ArtifactWriter::new(stage, key, job_id, &recipients, options)
         })
         .await,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{blocking, snapshot_key, storage_error};
+use super::{blocking, snapshot_key};
 use crate::{
     db::jobs::Finished,
     domain::job::{JobError, Warnings},
@@ -22,7 +22,7 @@ pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, Jo
         .await;
     attempt.check()?;
     let (storage, gone) = (node.storage.clone(), key.clone());
-    blocking(attempt, move |_| storage.delete(&gone).map_err(storage_error)).await?;
+    blocking(attempt, move |_| Ok(storage.delete(&gone)?)).await?;
     Ok(Outcome {
         end: Finished {
             partial: false,

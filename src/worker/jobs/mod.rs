@@ -12,7 +12,6 @@ use crate::{
         job::{JobError, JobPayload},
         snapshot::SnapshotKey,
     },
-    storage::StorageError,
 };
 
 mod backup;
@@ -93,25 +92,4 @@ fn key_unavailable(what: &str) -> JobError {
         format!("{what} needs the key of the snapshot, and your organisation keeps that key itself"),
         "Copy the snapshot's directory and open it with `xvault artifact extract` and your own key",
     )
-}
-
-/// A storage error in the words of a job.
-pub fn storage_error(error: StorageError) -> JobError {
-    match error {
-        StorageError::Full { .. } => JobError::new(
-            ErrorCode::StorageFull,
-            error.to_string(),
-            "Free some space there, or add a worker with more; the job is tried again by itself",
-        ),
-        StorageError::NotFound { .. } => JobError::new(
-            ErrorCode::SnapshotMissing,
-            error.to_string(),
-            "Check that the worker's storage directory is mounted",
-        ),
-        StorageError::Exists { .. } | StorageError::InUse { .. } | StorageError::Io { .. } => JobError::new(
-            ErrorCode::StorageFailed,
-            error.to_string(),
-            "Check the worker's storage directory",
-        ),
-    }
 }

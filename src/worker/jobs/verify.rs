@@ -2,67 +2,107 @@
 
 use std::sync::Arc;
 
-use super::{blocking, brief_lacks, key_unavailable, snapshot_key};
+use super::{blocking, brief_lacks, snapshot_key};
 
 use crate::{
-    artifact::{self, Expected, Keys, Stored},
+    artifact::{self, Expected, Keys, Stored, VerifyReport},
     db::{jobs::Finished, snapshots},
     domain::{
         error_code::ErrorCode,
         job::{JobError, Warnings},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, SnapshotKey, SnapshotState, VerifyDepth},
     },
     worker::{
         attempt::Attempt,
         node::Node,
-        on_disk::stored_state,
         outcome::{Effect, Outcome},
     },
 };
 
-/// Verifies the snapshot of this job.
+/// Verifies the snapshot of this job: all of it, or the stored files' hashes where the tenant keeps the key.
 pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, JobError> {
     let key = snapshot_key(attempt)?;
     let snapshot = catalogued(node, attempt).await?;
-    let keys = file_keys(node, attempt, "Verifying").await?;
+    let brief = attempt.brief(node).await?;
+    let keys = brief.file_keys.as_ref().map(Keys::try_from).transpose();
+    let keys = keys.map_err(|_| brief_lacks("usable file keys"))?;
     attempt
         .phase(node, "verifying", "Reading every byte of the snapshot")
         .await;
     let expected = Expected {
-        sha256: snapshot.new.sha256.clone(),
-        manifest_sha256: snapshot.new.manifest_sha256.clone(),
+        sha256: snapshot.new.sha256,
+        manifest_sha256: snapshot.new.manifest_sha256,
     };
     let (storage, place) = (node.storage.clone(), key.clone());
-    let (seen, state) = blocking(attempt, move |gauge| {
+    let seen = blocking(attempt, move |gauge| {
         let files = Stored {
             storage: storage.as_ref(),
             key: &place,
         };
-        let seen = artifact::verify(&files, &keys, Some(&expected), gauge)?;
-        Ok((seen, stored_state(storage.as_ref(), &place)?))
+        let state = artifact::look(&files, Some(&expected))?.state;
+        Ok(match keys {
+            Some(keys) => {
+                let report = artifact::verify(&files, &keys, Some(&expected), gauge)?;
+                Seen::content(state, &report)
+            }
+            None => Seen::hashes(state, artifact::check_hashes(&files, Some(&expected), gauge)?),
+        })
     })
     .await?;
     Ok(Outcome {
         end: Finished {
             partial: false,
             snapshot_id: None,
-            result: serde_json::json!({
-                "snapshot_id": key.snapshot_id,
-                "files": seen.counts.entries(),
-                "bytes_content": seen.bytes_content,
-                "bytes_stored": seen.bytes_stored,
-            }),
+            result: seen.result(&key),
             warnings: Warnings::default(),
             progress: attempt.progress(),
-            message: format!(
-                "Snapshot {} is whole: {} entries, {} bytes of content, every one checked",
-                key.snapshot_id,
-                seen.counts.entries(),
-                seen.bytes_content
-            ),
+            message: format!("Snapshot {} is whole: {}", key.snapshot_id, seen.words),
         },
-        effect: Effect::Verified(key.tenant_id, key.snapshot_id, state),
+        effect: Effect::Verified(key, seen.state, seen.depth),
     })
+}
+
+/// What a successful verification saw.
+struct Seen {
+    state: SnapshotState,
+    depth: VerifyDepth,
+    facts: serde_json::Value,
+    words: String,
+}
+
+impl Seen {
+    fn content(state: SnapshotState, report: &VerifyReport) -> Self {
+        let (entries, bytes) = (report.counts.entries(), report.bytes_content);
+        Self {
+            state,
+            depth: VerifyDepth::Content,
+            facts: serde_json::json!({
+                "files": entries,
+                "bytes_content": bytes,
+                "bytes_stored": report.bytes_stored,
+            }),
+            words: format!("{entries} entries, {bytes} bytes of content, every one checked"),
+        }
+    }
+
+    fn hashes(state: SnapshotState, bytes: u64) -> Self {
+        Self {
+            state,
+            depth: VerifyDepth::Hashes,
+            facts: serde_json::json!({"bytes_stored": bytes}),
+            words: format!(
+                "{bytes} stored bytes have their hashes. What is inside was not looked at: xVault does not have \
+                 the key"
+            ),
+        }
+    }
+
+    fn result(&self, key: &SnapshotKey) -> serde_json::Value {
+        let mut result = self.facts.clone();
+        result["snapshot_id"] = key.snapshot_id.as_str().into();
+        result["depth"] = self.depth.as_str().into();
+        result
+    }
 }
 
 /// The snapshot of the job as the catalogue has it.
@@ -85,11 +125,4 @@ pub(super) async fn catalogued(node: &Node, attempt: &Attempt) -> Result<Snapsho
             "Check the database",
         )),
     }
-}
-
-/// The keys that open the snapshot of the job.
-pub(super) async fn file_keys(node: &Node, attempt: &Attempt, what: &str) -> Result<Keys, JobError> {
-    let brief = attempt.brief(node).await?;
-    let keys = brief.file_keys.ok_or_else(|| key_unavailable(what))?;
-    Keys::try_from(&keys).map_err(|_| brief_lacks("usable file keys"))
 }

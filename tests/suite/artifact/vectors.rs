@@ -48,7 +48,7 @@ fn sha256(bytes: &[u8]) -> String {
 fn version_1_verifies_and_gives_the_same_tar() {
     for name in ["complete", "partial"] {
         let (files, keys) = open(name);
-        check_hashes(&files).unwrap();
+        check_hashes(&files, None, &Gauge::new()).unwrap();
         verify(&files, &keys, None, &Gauge::new()).unwrap();
         let mut tar = Vec::new();
         export(&files, &keys, &[], ExportFormat::Tar, &mut tar, &Gauge::new()).unwrap();

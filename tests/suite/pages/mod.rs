@@ -1,6 +1,6 @@
 //! The pages, as a browser without JavaScript sees them.
 
-mod browser;
+pub mod browser;
 mod live;
 mod markup;
 mod safety;

@@ -1,6 +1,6 @@
 //! The whole product with a server to back up: database, hub, worker, sshd, and an approved source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -98,6 +98,12 @@ impl Site {
     pub async fn snapshots(&self) -> Vec<String> {
         let list = self.api.get("/api/v1/snapshots").await.expect(200);
         list["items"].as_array().expect("a list").iter().map(id).collect()
+    }
+
+    /// The directory of a snapshot.
+    pub async fn place(&self, snapshot: &str) -> PathBuf {
+        let snapshot = self.api.get(&format!("/api/v1/snapshots/{snapshot}")).await.expect(200);
+        snapshot["locator"]["local_path"].as_str().expect("a path").into()
     }
 
     /// Directories of snapshots on the worker's disk, and whatever is being staged there.

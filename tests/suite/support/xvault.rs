@@ -169,7 +169,8 @@ pub struct Worker {
     pub process: Process,
     pub url: String,
     pub directories: WorkerDirectories,
-    env: Vec<Variable>,
+    /// What it was started with; a later value wins.
+    pub env: Vec<Variable>,
 }
 
 /// Where a worker keeps things; outlives its process.
@@ -251,6 +252,12 @@ impl Worker {
             directories,
             env,
         }
+    }
+
+    /// As [`Worker::restart`], with these variables from now on.
+    pub async fn restart_with(&mut self, more: &[Variable]) {
+        self.env.extend_from_slice(more);
+        self.restart().await;
     }
 
     /// Starts it again, after it was killed or stopped, with the same identity and directories.

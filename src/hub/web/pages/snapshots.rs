@@ -16,7 +16,7 @@ use crate::{
     db::snapshots::SnapshotFilter,
     domain::{
         ids::{SnapshotId, SourceId},
-        snapshot::{Locator, SnapshotState},
+        snapshot::{Locator, SnapshotState, VerifyDepth},
     },
     hub::{
         actions::{snapshots, sources},
@@ -86,7 +86,7 @@ fn verdict(state: SnapshotState) -> Option<(&'static str, &'static str)> {
         )),
         SnapshotState::Damaged => Some((
             "bad",
-            "The stored files do not match their hashes. Restore from another snapshot, and back up again.",
+            "The stored files are not what was stored. Restore from another snapshot, and back up again.",
         )),
         SnapshotState::Missing => Some((
             "bad",

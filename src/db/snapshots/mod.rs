@@ -4,9 +4,17 @@ use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
 
 use super::{DbError, Page};
 use crate::domain::{
-    ids::{JobId, SnapshotId, SourceId, TenantId, WorkerId},
-    snapshot::{Locator, NewSnapshot, Snapshot, SnapshotKey, SnapshotState},
+    ids::{JobId, SnapshotId, SourceId, TenantId},
+    snapshot::{Locator, NewSnapshot, Snapshot, SnapshotKey},
 };
+
+mod standing;
+mod state;
+mod verification;
+
+pub use standing::{Standing, known_of, standing};
+pub use state::{OnDisk, Verdict, judge, mark_faulty, on_worker, set_deleting, set_verified};
+pub use verification::{Pace, set_pace, take_pace, take_unverified, verifying_workers};
 
 /// Which snapshots to list; `None` means any.
 #[derive(Debug, Clone, Default)]
@@ -123,42 +131,6 @@ pub async fn set_pinned(
     Ok(done.rows_affected() > 0)
 }
 
-/// Writes down what is known of a snapshot's files; false if it is gone.
-pub async fn set_state(
-    conn: &mut PgConnection,
-    tenant_id: &TenantId,
-    id: &SnapshotId,
-    state: SnapshotState,
-) -> Result<bool, DbError> {
-    let done = sqlx::query("update snapshots set state = $3 where tenant_id = $1 and id = $2")
-        .bind(tenant_id)
-        .bind(id)
-        .bind(state)
-        .execute(conn)
-        .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Notes a successful verification. A snapshot that was thought damaged or missing is whole again,
-/// as far as it ever was.
-pub async fn set_verified(
-    conn: &mut PgConnection,
-    tenant_id: &TenantId,
-    id: &SnapshotId,
-    state: SnapshotState,
-) -> Result<bool, DbError> {
-    let done = sqlx::query(
-        "update snapshots set verified_at = now(), state = case when state = 'deleting' then state else $3 end \
-         where tenant_id = $1 and id = $2",
-    )
-    .bind(tenant_id)
-    .bind(id)
-    .bind(state)
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
-}
-
 /// Forgets a snapshot whose files are gone; its exports are forgotten with it.
 pub async fn delete(conn: &mut PgConnection, tenant_id: &TenantId, id: &SnapshotId) -> Result<(), DbError> {
     sqlx::query("delete from snapshots where tenant_id = $1 and id = $2")
@@ -167,36 +139,6 @@ pub async fn delete(conn: &mut PgConnection, tenant_id: &TenantId, id: &Snapshot
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// What the catalogue expects on a worker's disk, in order of id, `limit` at a time after `after`:
-/// the worker compares it with what is there. Across tenants, because a disk is.
-pub async fn on_worker(
-    conn: &mut PgConnection,
-    worker_id: &WorkerId,
-    after: Option<&SnapshotId>,
-    limit: i64,
-) -> Result<Vec<(SnapshotKey, SnapshotState)>, DbError> {
-    let rows: Vec<(TenantId, SourceId, SnapshotId, SnapshotState)> = sqlx::query_as(
-        "select tenant_id, source_id, id, state from snapshots \
-         where worker_id = $1 and ($2::text is null or id > $2) order by id limit $3",
-    )
-    .bind(worker_id)
-    .bind(after)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(tenant_id, source_id, snapshot_id, state)| {
-            let key = SnapshotKey {
-                tenant_id,
-                source_id,
-                snapshot_id,
-            };
-            (key, state)
-        })
-        .collect())
 }
 
 /// True if the catalogue has this snapshot.
@@ -240,6 +182,8 @@ impl FromRow<'_, PgRow> for Snapshot {
             created_at: row.try_get("created_at")?,
             pinned: row.try_get("pinned")?,
             verified_at: row.try_get("verified_at")?,
+            verified_depth: row.try_get("verified_depth")?,
+            fault: row.try_get("fault")?,
         })
     }
 }
