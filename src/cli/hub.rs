@@ -52,6 +52,7 @@ async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
         url: config.url.clone(),
         worker_token: config.worker_token.clone(),
         metrics_token: config.metrics_token.clone(),
+        verify_share: config.verify_share,
     };
     let key = MasterKey::from_base64(&config.master_key)?;
     let hub = Hub::new(pool, Clock::default(), key, settings, shutdown.token())?;

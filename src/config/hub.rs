@@ -22,6 +22,9 @@ pub struct HubArgs {
     /// comes from XVAULT_ADMIN_PASSWORD
     #[arg(long, env = "XVAULT_ADMIN_EMAIL", value_name = "EMAIL")]
     admin_email: Option<String>,
+    /// Which share of the snapshots is verified per day by itself; 0% for none
+    #[arg(long, env = "XVAULT_VERIFY_SHARE", value_name = "PERCENT", default_value = "3.5%", value_parser = values::share)]
+    verify_share: f64,
 }
 
 /// The first user.
@@ -52,6 +55,8 @@ pub struct HubConfig {
     pub worker_db_password: Option<SecretString>,
     /// Opens `/metrics` to others than loopback.
     pub metrics_token: Option<SecretString>,
+    /// Which share of the snapshots is verified per day, 0 to 1.
+    pub verify_share: f64,
 }
 
 impl HubConfig {
@@ -64,6 +69,7 @@ impl HubConfig {
             worker_token: env.secret("XVAULT_WORKER_TOKEN")?,
             worker_db_password: env.secret("XVAULT_WORKER_DATABASE_PASSWORD")?,
             metrics_token: env.secret("XVAULT_METRICS_TOKEN")?,
+            verify_share: args.verify_share,
             listen: args.hub_listen,
             url: match args.hub_url {
                 Some(url) => url,

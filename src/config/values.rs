@@ -75,6 +75,15 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A share in percent, as a fraction: `0%` to `100%`.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    match percent {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err("is not a share from 0% to 100%".to_owned()),
+    }
+}
+
 /// How many jobs run at once: 1 to 256.
 pub(super) fn concurrency(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -102,6 +111,15 @@ mod tests {
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
         for bad in ["", "s", "5", "5d", "1.5h", "5ß"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!(share("3.5%"), Ok(0.035));
+        assert_eq!(share("0%"), Ok(0.0));
+        for bad in ["", "3.5", "%", "-1%", "101%", "NaN%", "inf%"] {
+            assert!(share(bad).is_err(), "{bad}");
         }
     }
 

@@ -58,6 +58,8 @@ pub struct HubSettings {
     pub worker_token: Option<SecretString>,
     /// What Prometheus sends as Bearer; without it `/metrics` answers loopback only.
     pub metrics_token: Option<SecretString>,
+    /// Which share of the snapshots the schedule verifies per day; 0 for none, 1 for all.
+    pub verify_share: f64,
 }
 
 impl HubSettings {

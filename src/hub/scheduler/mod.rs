@@ -9,6 +9,7 @@ mod expired_sessions;
 mod queue_pruner;
 mod reaper;
 mod ticket_sweeper;
+pub mod verification;
 
 use std::{future::Future, time::Duration};
 
@@ -53,6 +54,12 @@ pub async fn run(hub: Hub) {
         expired_requests::EVERY,
         hub.clone(),
         expired_requests::once,
+    ));
+    duties.spawn(repeat(
+        "verification",
+        verification::EVERY,
+        hub.clone(),
+        verification::once,
     ));
     hub.shutdown.cancelled().await;
     // A duty that is cut off is rolled back, and done by the next hub.

@@ -12,4 +12,4 @@ mod roles;
 mod secrets;
 mod sources;
 mod worker_role;
-mod world;
+pub mod world;
