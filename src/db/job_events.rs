@@ -11,18 +11,20 @@ use crate::domain::{
 /// Most events returned at once.
 pub const MAX_EVENTS: i64 = 500;
 
-/// Notes that something happened to a job and notifies the channel `xvault_job` with the job's id.
+/// Notes that something happened to a job and notifies the channel `xvault_job` with the job's id. When an
+/// attempt failed, the row of the job has the cause already.
 pub async fn record(conn: &mut PgConnection, job_id: &JobId, kind: JobEventKind, message: &str) -> Result<(), DbError> {
     sqlx::query(
         "with event as (
-             insert into job_events (job_id, attempt, kind, message)
-             select id, attempt, $2, $3 from jobs where id = $1
+             insert into job_events (job_id, attempt, kind, message, error_code)
+             select id, attempt, $2, $3, case when $4 then error_code end from jobs where id = $1
          )
          select pg_notify('xvault_job', $1)",
     )
     .bind(job_id)
     .bind(kind.as_str())
     .bind(message)
+    .bind(kind.is_failure())
     .execute(conn)
     .await?;
     Ok(())
@@ -36,8 +38,8 @@ pub async fn list(
     job_id: &JobId,
     after: i64,
 ) -> Result<Vec<JobEvent>, DbError> {
-    let rows: Vec<(i64, _, i32, String, String)> = sqlx::query_as(
-        "select e.seq, e.at, e.attempt, e.kind, e.message from job_events e join jobs j on j.id = e.job_id \
+    let rows: Vec<(i64, _, i32, String, String, _)> = sqlx::query_as(
+        "select e.seq, e.at, e.attempt, e.kind, e.message, e.error_code from job_events e join jobs j on j.id = e.job_id \
          where j.tenant_id = $1 and e.job_id = $2 and e.seq > $3 order by e.seq limit $4",
     )
     .bind(tenant_id)
@@ -47,7 +49,7 @@ pub async fn list(
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|(seq, at, attempt, kind, message)| {
+        .map(|(seq, at, attempt, kind, message, error_code)| {
             let kind = kind
                 .parse()
                 .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
@@ -57,6 +59,7 @@ pub async fn list(
                 attempt,
                 kind,
                 message,
+                error_code,
             })
         })
         .collect()

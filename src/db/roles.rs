@@ -24,6 +24,8 @@ const GRANTS: &[&str] = &[
     "grant usage on schema public, apalis to xvault_worker",
     "grant select, update on jobs to xvault_worker",
     "grant select, insert on job_events to xvault_worker",
+    "grant select on limits, tenant_limits, blocked_hosts, full_tenants, due_jobs to xvault_worker",
+    "grant select, insert, update on turns, busy_hosts to xvault_worker",
     "grant select, insert, update, delete on snapshots, exports to xvault_worker",
     "grant select, insert, update on workers to xvault_worker",
     "grant select, insert, update, delete on all tables in schema apalis to xvault_worker",

@@ -25,12 +25,13 @@ pub async fn lock_sweeping(conn: &mut PgConnection) -> Result<bool, DbError> {
     )
 }
 
-/// Up to `limit` queues whose jobs have been due for longer than `grace` while fewer tickets wait than jobs.
+/// Up to `limit` queues whose jobs have been due for longer than `grace` while fewer tickets wait than jobs. Jobs that a
+/// limit holds back need no ticket: nobody could use it.
 pub async fn shortages(conn: &mut PgConnection, grace: Duration, limit: i64) -> Result<Vec<Shortage>, DbError> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "with due as (
-             select queue, count(*) as jobs from jobs
-             where state = 'queued' and run_at < now() - make_interval(secs => $1) group by queue
+             select queue, count(*) as jobs from due_jobs
+             where held_by is null and run_at < now() - make_interval(secs => $1) group by queue
          )
          select due.queue, due.jobs - waiting.tickets from due cross join lateral (
              select count(*) as tickets from apalis.jobs t

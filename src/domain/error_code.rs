@@ -42,6 +42,8 @@ codes! {
     DnsFailed = "dns_failed", true;
     /// The host refused, did not answer, or is not reachable.
     ConnectFailed = "connect_failed", true;
+    /// The host has too many connections for now.
+    SourceBusy = "source_busy", true;
     /// The host's address is one that workers must not reach.
     AddressForbidden = "address_forbidden", false;
     /// Nobody has approved the host's identity yet.

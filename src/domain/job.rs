@@ -78,6 +78,20 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What keeps a due job waiting although workers may be free.
+    HeldBy {
+        /// Its server answered that it has too many connections, and is left alone for a while.
+        HostBusy = "host_busy",
+        /// As many jobs as allowed run on its server.
+        HostLimit = "host_limit",
+        /// As many jobs as allowed run for its tenant.
+        TenantLimit = "tenant_limit",
+        /// No worker has the free disk that it needs.
+        StorageFull = "storage_full",
+    }
+}
+
 impl JobState {
     /// True if the job will not change any more.
     pub fn is_final(self) -> bool {
@@ -246,8 +260,10 @@ pub struct Job {
     pub payload: JobPayload,
     /// Attempts begun so far.
     pub attempt: i32,
-    /// Attempts allowed.
+    /// Attempts allowed. Grows while its server is busy, because that is no fault of the job.
     pub max_attempts: i32,
+    /// Tries that ended because its server was busy.
+    pub deferrals: i32,
     /// Not before this time.
     pub run_at: DateTime<Utc>,
     /// The worker that holds or last held it.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::job::text_enum;
+use super::{error_code::ErrorCode, job::text_enum};
 
 text_enum! {
     /// What happened to a job.
@@ -32,6 +32,13 @@ text_enum! {
     }
 }
 
+impl JobEventKind {
+    /// True if it says why an attempt came to nothing.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Retry | Self::LeaseLost | Self::Failed)
+    }
+}
+
 /// One thing that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
@@ -45,4 +52,6 @@ pub struct JobEvent {
     pub kind: JobEventKind,
     /// The same in a sentence.
     pub message: String,
+    /// Of what the attempt failed, if it did.
+    pub error_code: Option<ErrorCode>,
 }

@@ -8,7 +8,7 @@ use super::ticket;
 use crate::{
     db::{
         DbError,
-        jobs::{self, AfterFailure, Lease, Reaped},
+        jobs::{self, AfterFailure, Lease, Reaped, Retry},
     },
     domain::job::JobError,
 };
@@ -18,9 +18,9 @@ pub async fn fail(
     conn: &mut PgConnection,
     lease: &Lease,
     error: &JobError,
-    retry_after: Duration,
+    retry: &Retry,
 ) -> Result<AfterFailure, DbError> {
-    let after = jobs::fail(conn, lease, error, retry_after).await?;
+    let after = jobs::fail(conn, lease, error, retry).await?;
     if let AfterFailure::Retry { queue, run_at } = &after {
         ticket::push_at(conn, queue, *run_at, 1).await?;
     }

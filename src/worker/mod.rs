@@ -19,4 +19,4 @@ mod run;
 mod server;
 mod timing;
 
-pub use run::{WorkerError, run};
+pub use run::{WorkerError, run, run_handler};

@@ -6,20 +6,29 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, reconcile::Standing, timing::Timing};
+use super::{
+    attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, outcome::Outcome, reconcile::Standing,
+    timing::Timing,
+};
 use crate::{
     clock::Clock,
     config::WorkerConfig,
     connectors::{egress::EgressPolicy, open::ConnectorContext},
     domain::{
         ids::{ExportId, JobId, WorkerId},
+        job::JobError,
         snapshot::SnapshotKey,
     },
     storage::{Storage, local_fs::LocalFs},
 };
+
+/// The work of an attempt, from claim to report. Always that of [`super::jobs`], except where only the life of
+/// jobs around it is of interest.
+pub type Work = Arc<dyn Fn(Arc<Node>, Arc<Attempt>) -> BoxFuture<'static, Result<Outcome, JobError>> + Send + Sync>;
 
 /// One worker process.
 pub struct Node {
@@ -45,6 +54,8 @@ pub struct Node {
     pub ledger: Ledger,
     /// Our own program, which ssh calls for passwords.
     pub askpass: PathBuf,
+    /// Does what a job asks for.
+    pub work: Work,
     /// The attempts of this process, one per job.
     attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
     /// Whether the storage is the one our snapshots lie in.
@@ -69,6 +80,8 @@ pub struct Parts {
     pub askpass: PathBuf,
     /// As in [`Node`].
     pub stopping: CancellationToken,
+    /// As in [`Node`].
+    pub work: Work,
 }
 
 impl Node {
@@ -91,6 +104,7 @@ impl Node {
             stopping: parts.stopping,
             ledger: Ledger::default(),
             askpass: parts.askpass,
+            work: parts.work,
             attempts: Mutex::default(),
             standing: Mutex::new(Standing::Unknown),
             config: parts.config,
@@ -128,6 +142,11 @@ impl Node {
     /// Notes whether the storage is ours.
     pub fn set_storage_standing(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    /// Free bytes of the storage, if known.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.storage.space().ok().flatten().map(|(_, free)| free)
     }
 
     /// What connectors need of us.

@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     attempt::{Attempt, StopReason},
-    jobs, keeper,
+    keeper,
     node::Node,
     report::report,
 };
 use crate::{
-    db::{self, DbError, jobs::Claimed},
+    db::{
+        self, DbError,
+        jobs::{Claimed, Offer},
+    },
     domain::{error_code::ErrorCode, job::JobError},
     queue::{self, route},
 };
@@ -21,19 +24,24 @@ const PASS_ON_AFTER: std::ops::Range<u64> = 500..1500;
 /// How often a claim is tried while the database is away, before the permit is left to the sweeper.
 const CLAIM_TRIES: u32 = 5;
 
-/// Uses one permit of `queue_name`.
+/// Uses one permit of `queue_name`: claims a job and does it, and goes on claiming while there is work. Every
+/// further job takes a waiting ticket along, so a long queue costs one visit to it and not one per job.
 pub async fn use_permit(node: Arc<Node>, queue_name: String) {
-    match claim_patiently(&node, &queue_name).await {
-        Ok(Some(claimed)) => run(node, claimed).await,
-        Ok(None) => {}
-        Err(error) => tracing::warn!(queue = queue_name, %error, "could not claim a job"),
+    let mut has_permit = true;
+    loop {
+        match claim_patiently(&node, &queue_name, has_permit).await {
+            Ok(Some(claimed)) => run(node.clone(), claimed).await,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!(queue = queue_name, %error, "could not claim a job"),
+        }
+        has_permit = false;
     }
 }
 
-async fn claim_patiently(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError> {
+async fn claim_patiently(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {
     let mut tries = 0;
     loop {
-        match claim(node, queue_name).await {
+        match claim(node, queue_name, has_permit).await {
             Err(error) if error.is_away() && tries < CLAIM_TRIES => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(200) * tries).await;
@@ -43,24 +51,35 @@ async fn claim_patiently(node: &Node, queue_name: &str) -> Result<Option<Claimed
     }
 }
 
-/// Claims, or passes the permit on: while this process stops, and when the disk is too full for the
-/// backups that are due.
-async fn claim(node: &Node, queue_name: &str) -> Result<Option<Claimed>, DbError> {
-    let mut tx = node.pool.begin().await?;
+/// Claims, or passes the permit on: while this process stops, and when what is due needs more room on the
+/// disk than is left here.
+async fn claim(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {
+    let mut conn = node.pool.acquire().await?;
     if node.stopping.is_cancelled() {
-        queue::push_now(&mut tx, queue_name).await?;
-        tx.commit().await?;
+        if has_permit {
+            queue::push_now(&mut conn, queue_name).await?;
+        }
         return Ok(None);
     }
-    let backups = node.paused_reason().is_none();
+    let offer = Offer {
+        backups: node.paused_reason().is_none(),
+        free_bytes: node.free_bytes(),
+        has_permit,
+        ..Offer::new(queue_name, &node.id, node.timing.lease)
+    };
     // Without the right disk, jobs for it wait: they would find nothing and take that for a loss.
     let usable = route::worker_of(queue_name).is_none() || node.storage_trouble().is_none();
     let claimed = match usable {
-        true => db::jobs::claim(&mut tx, queue_name, &node.id, node.timing.lease, backups).await?,
+        true => db::jobs::claim(&mut conn, &offer).await?,
         false => None,
     };
-    let pass_on = claimed.is_none() && !backups && db::jobs::has_due(&mut tx, queue_name).await?;
-    tx.commit().await?;
+    let pass_on = has_permit
+        && claimed.is_none()
+        && match usable {
+            true => db::jobs::has_due_for_others(&mut conn, &offer).await?,
+            false => db::jobs::has_due(&mut conn, queue_name).await?,
+        };
+    drop(conn);
     if pass_on {
         tokio::time::sleep(Duration::from_millis(rand::random_range(PASS_ON_AFTER))).await;
         queue::push_now(&mut *node.pool.acquire().await?, queue_name).await?;
@@ -78,7 +97,7 @@ async fn run(node: Arc<Node>, claimed: Claimed) {
         earlier.stop(StopReason::LeaseLost);
         earlier.over.cancelled().await;
     }
-    let work = tokio::spawn(jobs::run(node.clone(), attempt.clone()));
+    let work = tokio::spawn((node.work)(node.clone(), attempt.clone()));
     let ended = tokio::select! {
         ended = work => ended,
         never = keeper::keep(&node, &attempt) => match never {},

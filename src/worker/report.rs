@@ -13,16 +13,19 @@ use super::{
 use crate::{
     db::{
         DbError,
-        jobs::{self, AfterFailure},
+        jobs::{self, AfterFailure, Retry},
         snapshots,
     },
     domain::{
         error_code::ErrorCode,
-        job::{Job, JobError},
+        job::{Job, JobError, JobKind},
         snapshot::SnapshotState,
     },
     queue,
 };
+
+/// Growth of the free space below which a backup that did not fit is not tried again: disks also breathe by themselves.
+const ROOM_FOR_NOISE: u64 = 1 << 20;
 
 /// Reports how the work of `attempt` ended.
 pub async fn report(node: &Arc<Node>, attempt: &Attempt, ended: Result<Outcome, JobError>) {
@@ -68,13 +71,26 @@ async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) {
 
 async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Result<AfterFailure, DbError> {
     let mut tx = node.pool.begin().await?;
-    let pause = node.timing.retry_after(attempt.job.attempt);
-    let after = queue::fail(&mut tx, &attempt.lease, error, pause).await?;
+    let retry = retry(node, &attempt.job, error.code);
+    let after = queue::fail(&mut tx, &attempt.lease, error, &retry).await?;
     if let (Some(state), AfterFailure::Failed) = (snapshot_state(error.code), &after) {
         note_fault(&mut tx, &attempt.job, state, &error.message).await?;
     }
     tx.commit().await?;
     Ok(after)
+}
+
+/// When and where the job should be tried again.
+fn retry(node: &Node, job: &Job, code: ErrorCode) -> Retry {
+    match (code, job.kind) {
+        (ErrorCode::SourceBusy, _) => Retry::after(node.timing.retry_busy_after(job.deferrals)),
+        // What was written is gone again, and what is free now was not enough.
+        (ErrorCode::StorageFull, JobKind::Backup) => Retry {
+            after: node.timing.retry_elsewhere_after(),
+            needs_free_bytes: node.free_bytes().map(|free| free + (free / 20).max(ROOM_FOR_NOISE)),
+        },
+        _ => Retry::after(node.timing.retry_after(job.attempt)),
+    }
 }
 
 async fn hand_back(node: &Arc<Node>, attempt: &Attempt) {

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,9 @@ use super::{
     brief::HubClient,
     heartbeat,
     identity::{Identity, IdentityError},
-    node::{Node, Parts},
+    jobs,
+    node::{Node, Parts, Work},
+    outcome::{Effect, Outcome},
     permit::use_permit,
     reconcile::{self, ReconcileError},
     server,
@@ -19,7 +22,8 @@ use super::{
 use crate::{
     clock::Clock,
     config::WorkerConfig,
-    db::{self, DbError},
+    db::{self, DbError, jobs::Finished},
+    domain::job::Job,
     queue::{Consumer, route},
     shutdown::Shutdown,
     storage::{StorageError, local_fs::LocalFs},
@@ -69,8 +73,36 @@ pub enum WorkerError {
 
 /// Runs a worker until `shutdown` fires and its jobs are done or handed back.
 pub async fn run(config: WorkerConfig, clock: Clock, shutdown: Shutdown) -> Result<(), WorkerError> {
+    let work: Work = Arc::new(|node, attempt| jobs::run(node, attempt).boxed());
+    run_doing(work, config, clock, shutdown).await
+}
+
+/// A worker that does with each job what `handler` says, and reports it as a success. For measuring all that
+/// happens around the work.
+pub async fn run_handler<F, Fut>(
+    handler: F,
+    config: WorkerConfig,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<(), WorkerError>
+where
+    F: Fn(Job) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Finished> + Send + 'static,
+{
+    let work: Work = Arc::new(move |_, attempt| {
+        let handled = handler(attempt.job.clone());
+        let done = |end| Outcome {
+            end,
+            effect: Effect::Nothing,
+        };
+        async move { Ok(done(handled.await)) }.boxed()
+    });
+    run_doing(work, config, clock, shutdown).await
+}
+
+async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shutdown) -> Result<(), WorkerError> {
     let identity = Identity::take(&config.data_dir, config.id.as_ref())?;
-    let (node, listener) = prepare(config, clock, &shutdown, &identity).await?;
+    let (node, listener) = prepare(work, config, clock, &shutdown, &identity).await?;
     if !first_beat(&node).await? {
         return Ok(());
     }
@@ -97,6 +129,7 @@ pub async fn run(config: WorkerConfig, clock: Clock, shutdown: Shutdown) -> Resu
 }
 
 async fn prepare(
+    work: Work,
     config: WorkerConfig,
     clock: Clock,
     shutdown: &Shutdown,
@@ -124,6 +157,7 @@ async fn prepare(
         hub: HubClient::new(config.hub_url.clone(), config.token.clone())?,
         askpass: std::env::current_exe().map_err(WorkerError::Executable)?,
         stopping: shutdown.token(),
+        work,
         config,
     });
     Ok((node, listener))

@@ -44,8 +44,25 @@ impl Timing {
     /// The pause after failed attempt number `attempt` (from 1): growing, and spread by a quarter
     /// either way so that jobs which failed together do not come back together.
     pub fn retry_after(&self, attempt: i32) -> Duration {
-        let exponent = u32::try_from(attempt - 1).unwrap_or(0).min(8);
-        let pause = self.retry_base.saturating_mul(4u32.pow(exponent)).min(LONGEST_RETRY);
+        self.pause(4, attempt - 1)
+    }
+
+    /// The pause after a server said for the `deferrals + 1`st time that it is busy: twice as long at first, and
+    /// growing more slowly, because such a pause is for everybody's jobs there.
+    pub fn retry_busy_after(&self, deferrals: i32) -> Duration {
+        self.pause(2, deferrals.saturating_add(1))
+    }
+
+    /// The pause before a job that did not fit on our disk is somebody else's: just long enough that it
+    /// cannot spin.
+    pub fn retry_elsewhere_after(&self) -> Duration {
+        self.pause(1, 0).min(Duration::from_secs(1))
+    }
+
+    /// `retry_base` times `factor` to the power of `exponent`, bounded and spread.
+    fn pause(&self, factor: u32, exponent: i32) -> Duration {
+        let exponent = u32::try_from(exponent).unwrap_or(0).min(8);
+        let pause = self.retry_base.saturating_mul(factor.pow(exponent)).min(LONGEST_RETRY);
         pause.mul_f64(rand::random_range(0.75..1.25))
     }
 }
@@ -64,6 +81,10 @@ mod tests {
         for (attempt, middle) in [(1, 30.0), (2, 120.0), (3, 480.0), (9, 900.0), (i32::MAX, 900.0)] {
             let pause = timing.retry_after(attempt).as_secs_f64();
             assert!((middle * 0.74..middle * 1.26).contains(&pause), "{attempt}: {pause}");
+        }
+        for (deferrals, middle) in [(0, 60.0), (1, 120.0), (3, 480.0), (i32::MAX, 900.0)] {
+            let pause = timing.retry_busy_after(deferrals).as_secs_f64();
+            assert!((middle * 0.74..middle * 1.26).contains(&pause), "{deferrals}: {pause}");
         }
     }
 }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use xvault::{
     db::{
         job_events,
-        jobs::{self, AfterFailure, Cancellation, Claimed, Finished, Renewal},
+        jobs::{self, AfterFailure, Cancellation, Claimed, Finished, Offer, Renewal, Retry},
     },
     domain::{
         error_code::ErrorCode,
@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn claim(&mut self) -> Option<Claimed> {
-        jobs::claim(&mut self.conn, WORK, &self.worker, LEASE, true)
+        jobs::claim(&mut self.conn, &Offer::new(WORK, &self.worker, LEASE))
             .await
             .unwrap()
     }
@@ -115,7 +115,13 @@ async fn a_report_needs_the_lease_of_the_current_attempt() {
         Renewal::Lost
     );
     assert!(!jobs::finish(conn, &first.lease, &success()).await.unwrap());
-    let failed = queue::fail(conn, &first.lease, &error(ErrorCode::ConnectFailed), LEASE).await;
+    let failed = queue::fail(
+        conn,
+        &first.lease,
+        &error(ErrorCode::ConnectFailed),
+        &Retry::after(LEASE),
+    )
+    .await;
     assert_eq!(failed.unwrap(), AfterFailure::Refused);
     let back = queue::hand_back(conn, &first.lease, "stopping").await;
     assert_eq!(back.unwrap(), AfterFailure::Refused);
@@ -139,7 +145,13 @@ async fn transient_failures_come_back_until_the_attempts_are_used_up() {
     for attempt in 1..claimed.job.max_attempts {
         let tickets = waiting_tickets(&mut world.conn).await;
         let failed = error(ErrorCode::ConnectFailed);
-        let after = queue::fail(&mut world.conn, &claimed.lease, &failed, Duration::from_secs(600)).await;
+        let after = queue::fail(
+            &mut world.conn,
+            &claimed.lease,
+            &failed,
+            &Retry::after(Duration::from_secs(600)),
+        )
+        .await;
         assert!(matches!(after.unwrap(), AfterFailure::Retry { .. }));
         let job = world.job(&id).await;
         assert_eq!((job.state, job.attempt), (JobState::Queued, attempt));
@@ -155,7 +167,7 @@ async fn transient_failures_come_back_until_the_attempts_are_used_up() {
         assert!(claimed.job.error.is_none(), "a new attempt begins clean");
     }
     let failed = error(ErrorCode::ConnectFailed);
-    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, LEASE)
+    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, &Retry::after(LEASE))
         .await
         .unwrap();
     assert_eq!(after, AfterFailure::Failed);
@@ -167,7 +179,7 @@ async fn permanent_failures_fail_at_once() {
     let mut world = World::new().await;
     let claimed = world.running().await;
     let failed = error(ErrorCode::IdentityChanged);
-    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, LEASE)
+    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, &Retry::after(LEASE))
         .await
         .unwrap();
     assert_eq!(after, AfterFailure::Failed);
@@ -196,7 +208,7 @@ async fn cancelling_is_at_once_or_a_request() {
     let renewal = jobs::renew(&mut world.conn, &claimed.lease, LEASE, &Progress::default()).await;
     assert_eq!(renewal.unwrap(), Renewal::Held { cancel_requested: true });
     let failed = error(ErrorCode::TransferInterrupted);
-    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, LEASE)
+    let after = queue::fail(&mut world.conn, &claimed.lease, &failed, &Retry::after(LEASE))
         .await
         .unwrap();
     assert_eq!(after, AfterFailure::Cancelled);

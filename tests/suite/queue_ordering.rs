@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use sqlx::{Acquire, PgConnection};
 use xvault::{
-    db::jobs,
+    db::jobs::{self, Offer},
     domain::{
         ids::{JobId, WorkerId},
         job::JobState,
@@ -17,7 +17,7 @@ use super::support::{catalogue, postgres::Database};
 const LEASE: Duration = Duration::from_secs(60);
 
 async fn claim(conn: &mut PgConnection, worker: &WorkerId) -> Option<JobId> {
-    let claimed = jobs::claim(conn, WORK, worker, LEASE, true).await.unwrap();
+    let claimed = jobs::claim(conn, &Offer::new(WORK, worker, LEASE)).await.unwrap();
     claimed.map(|claimed| claimed.job.id)
 }
 
@@ -109,13 +109,14 @@ async fn a_worker_without_space_gets_other_jobs_than_backups() {
     catalogue::backup(&mut conn, &tenant).await;
     let source = catalogue::source(&mut conn, &tenant).await;
     let probe = catalogue::enqueue(&mut conn, &orders::probe(tenant, source)).await.id;
-    let mut of_kind = async || {
-        let claimed = jobs::claim(&mut conn, WORK, &worker, LEASE, false).await.unwrap();
-        claimed.map(|claimed| claimed.job.id)
+    let short = Offer {
+        backups: false,
+        ..Offer::new(WORK, &worker, LEASE)
     };
-    assert_eq!(of_kind().await, Some(probe));
-    assert_eq!(of_kind().await, None);
-    assert!(jobs::has_due(&mut conn, WORK).await.unwrap());
+    let claimed = jobs::claim(&mut conn, &short).await.unwrap();
+    assert_eq!(claimed.map(|claimed| claimed.job.id), Some(probe));
+    assert!(jobs::claim(&mut conn, &short).await.unwrap().is_none());
+    assert!(jobs::has_due_for_others(&mut conn, &short).await.unwrap());
 }
 
 #[tokio::test]
@@ -136,10 +137,7 @@ async fn no_two_claimers_get_the_same_job_and_none_is_left() {
         tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let mut tx = pool.begin().await.unwrap();
-                let claimed = claim(&mut tx, &worker).await;
-                tx.commit().await.unwrap();
-                match claimed {
+                match claim(&mut *pool.acquire().await.unwrap(), &worker).await {
                     Some(id) => mine.push(id),
                     None => return mine,
                 }

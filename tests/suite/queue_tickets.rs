@@ -6,7 +6,10 @@ use sqlx::PgPool;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use xvault::{
-    db::{jobs, tickets},
+    db::{
+        jobs::{self, Offer},
+        tickets,
+    },
     domain::ids::{JobId, WorkerId},
     queue::{self, Consumer, route::WORK},
 };
@@ -41,10 +44,10 @@ impl Claimer {
         let run = consumer.run(pool.clone(), stop.clone(), move || {
             let (list, gate, worker, pool) = (list.clone(), gate.clone(), worker.clone(), own.clone());
             async move {
-                let mut tx = pool.begin().await.unwrap();
-                let lease = Duration::from_secs(60);
-                let found = jobs::claim(&mut tx, WORK, &worker, lease, true).await.unwrap();
-                tx.commit().await.unwrap();
+                let mut conn = pool.acquire().await.unwrap();
+                let offer = Offer::new(WORK, &worker, Duration::from_secs(60));
+                let found = jobs::claim(&mut conn, &offer).await.unwrap();
+                drop(conn);
                 if let Some(found) = found {
                     list.lock().await.push(found.job.id);
                     gate.notified().await;

@@ -226,8 +226,8 @@ async fn ports_where_no_ssh_answers_are_named() {
             "does not speak SSH",
         ),
         ("\0\x01\x02\x03binary\n", ErrorCode::ProtocolError, "does not speak SSH"),
-        ("Exceeded MaxStartups\r\n", ErrorCode::ConnectFailed, "too many logins"),
-        ("", ErrorCode::ConnectFailed, "before greeting"),
+        ("Exceeded MaxStartups\r\n", ErrorCode::SourceBusy, "too many logins"),
+        ("", ErrorCode::SourceBusy, "before greeting"),
     ] {
         brief.config.port = serve(move |_| greeting.as_bytes().to_vec());
         let error = place.refused(&brief).await;

@@ -1,4 +1,5 @@
-//! Claiming: which due job of a queue a worker gets.
+//! Claiming: which due job of a queue a worker gets. The choice itself is the function `claim_job` of
+//! `migrations/0002_fair_queue.sql`, which says why it is one.
 
 use std::time::Duration;
 
@@ -6,8 +7,8 @@ use sqlx::{FromRow, PgConnection, Row};
 
 use super::{lease::Lease, row::columns};
 use crate::{
-    db::{DbError, job_events},
-    domain::{ids::WorkerId, job::Job, job_event::JobEventKind},
+    db::DbError,
+    domain::{ids::WorkerId, job::Job},
 };
 
 /// A job and the lease it is held under.
@@ -19,81 +20,90 @@ pub struct Claimed {
     pub lease: Lease,
 }
 
-/// Jobs of one tenant looked at per claim. Bounds the work of a claim; more claimers than this at
-/// the very same moment would find nothing for one of them, whose permit the sweeper replaces.
-const CANDIDATES_PER_TENANT: i64 = 64;
+/// Who asks for a job, and what it could do.
+#[derive(Debug, Clone)]
+pub struct Offer<'a> {
+    /// The queue to claim from.
+    pub queue: &'a str,
+    /// The worker.
+    pub worker_id: &'a WorkerId,
+    /// How long the lease holds without being renewed.
+    pub lease_for: Duration,
+    /// False while the worker takes no backups.
+    pub backups: bool,
+    /// Free bytes of its storage, if known.
+    pub free_bytes: Option<u64>,
+    /// True if a ticket was used up for this claim. Otherwise a job that is found takes one along.
+    pub has_permit: bool,
+}
 
-/// Takes the fairest due job of `queue`: of the tenant with the fewest jobs running, then by
-/// priority, then the oldest. `None` if nothing is due. Without `backups` only other kinds count.
+impl<'a> Offer<'a> {
+    /// A permit of `queue` in the hands of a worker that could do any job.
+    pub fn new(queue: &'a str, worker_id: &'a WorkerId, lease_for: Duration) -> Self {
+        Self {
+            queue,
+            worker_id,
+            lease_for,
+            backups: true,
+            free_bytes: None,
+            has_permit: true,
+        }
+    }
+
+    fn signed_free_bytes(&self) -> Option<i64> {
+        self.free_bytes.map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+    }
+}
+
+/// Takes the fairest due job of the queue: of the tenant with the fewest running, then of the one that was
+/// served longest ago; what a person waits for before what a schedule ordered; the oldest first. Limits of
+/// tenants and servers hold exactly. `None` if nothing is due that this worker may do now.
 ///
-/// Waiting tenants are found by a loose index scan and each contributes a bounded number of rows,
-/// so ten thousand queued jobs of one tenant cost the others nothing.
-pub async fn claim(
-    conn: &mut PgConnection,
-    queue: &str,
-    worker_id: &WorkerId,
-    lease_for: Duration,
-    backups: bool,
-) -> Result<Option<Claimed>, DbError> {
+/// `conn` should be in no transaction: the claim is one by itself, and is not flushed to disk.
+pub async fn claim(conn: &mut PgConnection, offer: &Offer<'_>) -> Result<Option<Claimed>, DbError> {
     let row = sqlx::query(concat!(
-        "with recursive waiting as (
-             (select j.tenant_id from jobs j where j.queue = $1 and j.state = 'queued' order by j.tenant_id limit 1)
-             union all
-             select (select j.tenant_id from jobs j
-                     where j.queue = $1 and j.state = 'queued' and j.tenant_id > w.tenant_id
-                     order by j.tenant_id limit 1)
-             from waiting w where w.tenant_id is not null
-         ), candidate as (
-             select c.id, c.priority, c.run_at,
-                    (select count(*) from jobs r where r.tenant_id = w.tenant_id and r.state = 'running') as running
-             from waiting w cross join lateral (
-                 select j.id, j.priority, j.run_at from jobs j
-                 where j.queue = $1 and j.state = 'queued' and j.tenant_id = w.tenant_id and j.run_at <= now()
-                   and ($4 or j.kind <> 'backup')
-                 order by j.priority, j.run_at, j.id limit $5
-             ) c
-             where w.tenant_id is not null
-         ), fairest as (
-             select j.id from candidate c join jobs j on j.id = c.id
-             where j.state = 'queued' and j.run_at <= now()
-             order by c.running, c.priority, c.run_at, c.id
-             limit 1 for update of j skip locked
-         )
-         update jobs j set state = 'running', attempt = j.attempt + 1, worker_id = $2,
-             lease_id = gen_random_uuid(), lease_expires_at = now() + make_interval(secs => $3),
-             started_at = now(), phase = null, progress_bytes = 0, progress_files = 0, progress_total_bytes = null,
-             error_code = null, error_message = null, error_hint = null
-         from fairest f where j.id = f.id
-         returning j.lease_id, ",
-        columns!()
+        "select j.lease_id, ",
+        columns!(),
+        " from claim_job($1, $2, $3, $4, $5, $6) j"
     ))
-    .bind(queue)
-    .bind(worker_id)
-    .bind(lease_for.as_secs_f64())
-    .bind(backups)
-    .bind(CANDIDATES_PER_TENANT)
-    .fetch_optional(&mut *conn)
+    .bind(offer.queue)
+    .bind(offer.worker_id)
+    .bind(offer.lease_for.as_secs_f64())
+    .bind(offer.backups)
+    .bind(offer.signed_free_bytes())
+    .bind(offer.has_permit)
+    .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let job = Job::from_row(&row)?;
     let lease = Lease {
         job_id: job.id.clone(),
-        worker_id: worker_id.clone(),
+        worker_id: offer.worker_id.clone(),
         lease_id: row.try_get("lease_id")?,
     };
-    let message = format!("Worker {worker_id} took the job");
-    job_events::record(conn, &job.id, JobEventKind::Claimed, &message).await?;
     Ok(Some(Claimed { job, lease }))
 }
 
-/// True if any job of `queue` is due, of whatever kind.
+/// True if a due job of the queue waits for nothing but a worker that has what this one lacks: room on
+/// its disk.
+pub async fn has_due_for_others(conn: &mut PgConnection, offer: &Offer<'_>) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar(
+        "select exists (select from due_jobs where queue = $1 and held_by is null \
+             and ((kind = 'backup' and not $2) or needs_free_bytes > $3))",
+    )
+    .bind(offer.queue)
+    .bind(offer.backups)
+    .bind(offer.signed_free_bytes())
+    .fetch_one(conn)
+    .await?)
+}
+
+/// True if any job of `queue` is due that no limit holds back.
 pub async fn has_due(conn: &mut PgConnection, queue: &str) -> Result<bool, DbError> {
     Ok(
-        sqlx::query_scalar(
-            "select exists (select from jobs where queue = $1 and state = 'queued' and run_at <= now())",
-        )
-        .bind(queue)
-        .fetch_one(conn)
-        .await?,
+        sqlx::query_scalar("select exists (select from due_jobs where queue = $1 and held_by is null)")
+            .bind(queue)
+            .fetch_one(conn)
+            .await?,
     )
 }

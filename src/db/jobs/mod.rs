@@ -5,7 +5,9 @@
 
 mod cancel;
 mod claim;
+mod fail;
 mod finish;
+mod held;
 mod lease;
 mod order;
 mod read;
@@ -13,12 +15,11 @@ mod reap;
 mod row;
 
 pub use cancel::{Cancellation, request_cancel};
-pub use claim::{Claimed, claim, has_due};
-pub use finish::{AfterFailure, Finished, fail, finish, hand_back};
+pub use claim::{Claimed, Offer, claim, has_due, has_due_for_others};
+pub use fail::{AfterFailure, Retry, fail, hand_back};
+pub use finish::{Finished, finish};
+pub use held::{HeldBack, held_back};
 pub use lease::{Lease, Renewal, enter_phase, held_by, renew, running_on};
 pub use order::{NewJob, active_backup, insert};
 pub use read::{JobFilter, get, list};
 pub use reap::{Reaped, reap};
-
-/// The index that allows one active backup per source.
-pub const ONE_ACTIVE_BACKUP: &str = "jobs_one_active_backup";

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, types::Json};
 
 use super::row::columns;
 use crate::{
-    db::{DbError, job_events},
+    db::DbError,
     domain::{
         ids::{JobId, SnapshotId, SourceId, TenantId, UserId},
         job::{Job, JobKind, JobPayload},
@@ -40,14 +40,25 @@ pub struct NewJob {
     pub created_by: Option<UserId>,
 }
 
-/// Writes the row of a new job and its first event. Runs into [`super::ONE_ACTIVE_BACKUP`] when the
-/// source has an active backup already.
-pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Job, DbError> {
-    let job: Job = sqlx::query_as(concat!(
-        "insert into jobs as j (id, tenant_id, kind, queue, source_id, snapshot_id, payload, priority, max_attempts, \
-         run_at, created_by) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11) returning ",
-        columns!()
+/// Writes the row of a new job and its first event; `None` if it is a backup and the source has an active one
+/// already. Jobs that connect to the source keep the name of the server, which limits go by.
+pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Option<Job>, DbError> {
+    Ok(sqlx::query_as(concat!(
+        "with new as (
+             insert into jobs (id, tenant_id, kind, queue, source_id, snapshot_id, payload, priority, max_attempts,
+                 run_at, created_by, host)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11, (
+                 select lower(concat(config->>'host', ':', config->>'port',
+                     ' via ' || (config->'jump'->>'host') || ':' || (config->'jump'->>'port')))
+                 from sources where tenant_id = $2 and id = $5 and $3 in ('backup', 'probe')))
+             on conflict (source_id) where kind = 'backup' and state in ('queued', 'running') do nothing
+             returning *
+         ), event as (
+             insert into job_events (job_id, attempt, kind, message) select id, 0, $12, 'Waiting for a worker' from new
+         )
+         select ",
+        columns!(),
+        " from new j, pg_notify('xvault_job', j.id)"
     ))
     .bind(&new.id)
     .bind(&new.tenant_id)
@@ -60,10 +71,9 @@ pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Job, DbErro
     .bind(new.max_attempts)
     .bind(new.run_at)
     .bind(&new.created_by)
-    .fetch_one(&mut *conn)
-    .await?;
-    job_events::record(conn, &job.id, JobEventKind::Queued, "Waiting for a worker").await?;
-    Ok(job)
+    .bind(JobEventKind::Queued.as_str())
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// The active backup of a source, if there is one.

@@ -8,7 +8,7 @@ use crate::domain::job::{Job, JobError, Progress};
 macro_rules! columns {
     () => {
         "j.id, j.tenant_id, j.kind, j.state, j.queue, j.source_id, j.snapshot_id, j.payload, j.attempt, \
-         j.max_attempts, j.run_at, j.worker_id, j.cancel_requested_at is not null as cancel_requested, j.phase, \
+         j.max_attempts, j.deferrals, j.run_at, j.worker_id, j.cancel_requested_at is not null as cancel_requested, j.phase, \
          j.progress_bytes, j.progress_files, j.progress_total_bytes, j.error_code, j.error_message, j.error_hint, \
          j.warnings, j.result, j.created_at, j.started_at, j.finished_at"
     };
@@ -36,6 +36,7 @@ impl FromRow<'_, PgRow> for Job {
             payload: row.try_get::<Json<_>, _>("payload")?.0,
             attempt: row.try_get("attempt")?,
             max_attempts: row.try_get("max_attempts")?,
+            deferrals: row.try_get("deferrals")?,
             run_at: row.try_get("run_at")?,
             worker_id: row.try_get("worker_id")?,
             cancel_requested: row.try_get("cancel_requested")?,

@@ -88,7 +88,8 @@ impl World {
 
     pub async fn claim(&self, queue: &str, worker: &WorkerId) -> Claimed {
         let mut conn = self.pool.acquire().await.unwrap();
-        let claimed = jobs::claim(&mut conn, queue, worker, Duration::from_secs(600), true).await;
+        let offer = jobs::Offer::new(queue, worker, Duration::from_secs(600));
+        let claimed = jobs::claim(&mut conn, &offer).await;
         claimed.unwrap().expect("a due job")
     }
 

@@ -18,14 +18,19 @@ pub async fn tenant(conn: &mut PgConnection) -> TenantId {
     id
 }
 
-/// A source that nobody connects to.
+/// A source that nobody connects to, at a server of its own.
 pub async fn source(conn: &mut PgConnection, tenant: &TenantId) -> SourceId {
+    source_at(conn, tenant, &format!("{}.example", SourceId::generate())).await
+}
+
+/// A source at this server.
+pub async fn source_at(conn: &mut PgConnection, tenant: &TenantId, host: &str) -> SourceId {
     let id = SourceId::generate();
     let fields = sources::SourceFields {
         name: id.to_string(),
         kind: SourceKind::Ssh,
         config: SshConfig {
-            host: "server.example".into(),
+            host: host.into(),
             port: 22,
             user: "backup".into(),
             paths: vec!["/srv".into()],

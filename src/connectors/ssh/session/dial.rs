@@ -72,7 +72,7 @@ impl Dialer {
         for address in addresses {
             match self.dial_address(hop, address, jump, trust, families).await {
                 // Another address of the same host may still answer.
-                Err(NotReached::Failed(error)) if error.code == ErrorCode::ConnectFailed => last = Some(error),
+                Err(NotReached::Failed(error)) if may_differ_elsewhere(error.code) => last = Some(error),
                 other => return other,
             }
         }
@@ -164,6 +164,10 @@ impl Dialer {
             Err(error) => Err(local(&place, &error)),
         }
     }
+}
+
+fn may_differ_elsewhere(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::ConnectFailed | ErrorCode::SourceBusy)
 }
 
 fn local(path: &std::path::Path, error: &std::io::Error) -> JobError {

@@ -10,14 +10,18 @@ const BUSY: &str = "It may limit simultaneous logins (MaxStartups) or block this
 const OTHER_SERVICE: &str = "Check the port: something other than an SSH server answers there.";
 const FROM_JUMP: &str = "Check host and port as the jump host sees them, and that it may forward connections.";
 
-/// Nothing answered, or an SSH server did not want to.
-const NO_ANSWER: &[Row] = &[
+/// An SSH server that does not want to, for now.
+const BUSY_SERVER: &[Row] = &[
     ("Exceeded MaxStartups", "has too many logins in progress", BUSY),
     (
         "Not allowed at this time",
         "takes no connections from here for now",
         BUSY,
     ),
+];
+
+/// Nothing answered.
+const NO_ANSWER: &[Row] = &[
     (
         "administratively prohibited",
         "cannot be reached: the jump host forbids forwarding",
@@ -72,10 +76,15 @@ const NOT_SSH: &[Row] = &[
     ),
 ];
 
-/// The connection was cut on the way to the login.
-const CUT_SHORT: &[Row] = &[
+/// The jump host did not get through.
+const NOT_FORWARDED: &[Row] = &[
     ("open failed", "cannot be reached from the jump host", FROM_JUMP),
     ("stdio forwarding", "cannot be reached from the jump host", FROM_JUMP),
+];
+
+/// The connection was cut on the way to the login: what a server does that has too many of them. (Up to version 9.7
+/// OpenSSH says nothing else when it drops connections because of MaxStartups.)
+const CUT_SHORT: &[Row] = &[
     (
         "kex_exchange_identification: ",
         "closed the connection before greeting",
@@ -90,9 +99,11 @@ const CUT_SHORT: &[Row] = &[
 pub(super) fn explain(hop: &Hop, failure: &NoConnection) -> JobError {
     let said = failure.said.as_str();
     for (code, rows) in [
+        (ErrorCode::SourceBusy, BUSY_SERVER),
         (ErrorCode::ConnectFailed, NO_ANSWER),
         (ErrorCode::ProtocolError, NOT_SSH),
-        (ErrorCode::ConnectFailed, CUT_SHORT),
+        (ErrorCode::ConnectFailed, NOT_FORWARDED),
+        (ErrorCode::SourceBusy, CUT_SHORT),
     ] {
         if let Some((_, what, hint)) = rows.iter().find(|(text, ..)| said.contains(text)) {
             return JobError::new(code, format!("{hop} {what}"), *hint);
@@ -159,7 +170,7 @@ mod tests {
             ),
             (
                 "kex_exchange_identification: Connection closed by remote host",
-                ErrorCode::ConnectFailed,
+                ErrorCode::SourceBusy,
                 "before",
             ),
             (
@@ -171,7 +182,7 @@ mod tests {
             (
                 "debug1: kex_exchange_identification: banner line 0: Exceeded MaxStartups\r\n\
                  kex_exchange_identification: Connection closed by remote host",
-                ErrorCode::ConnectFailed,
+                ErrorCode::SourceBusy,
                 "too many logins",
             ),
             (
