@@ -30,6 +30,10 @@ ci: lint test
 bench *args: (needs "bench")
     cargo bench --locked --bench product -- {{ args }}
 
+# Harm real hubs, workers and PostgreSQL at random while people order work, then audit everything: just chaos [rounds] [seed]
+chaos rounds="200" seed="": (needs "test")
+    CHAOS_ROUNDS={{ rounds }} CHAOS_SEED={{ seed }} cargo test --locked --test suite chaos::a_fleet_survives_anything -- --exact --nocapture
+
 # Check dependencies: advisories, licences, sources
 deny:
     @command -v cargo-deny >/dev/null || test -x .tools/bin/cargo-deny || cargo install cargo-deny --locked --root .tools

@@ -53,6 +53,7 @@ async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
         worker_token: config.worker_token.clone(),
         metrics_token: config.metrics_token.clone(),
         verify_share: config.verify_share,
+        settling: config.settling,
     };
     let key = MasterKey::from_base64(&config.master_key)?;
     let hub = Hub::new(pool, Clock::default(), key, settings, shutdown.token())?;

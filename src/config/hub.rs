@@ -1,6 +1,6 @@
 //! The hub.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +25,9 @@ pub struct HubArgs {
     /// Which share of the snapshots is verified per day by itself; 0% for none
     #[arg(long, env = "XVAULT_VERIFY_SHARE", value_name = "PERCENT", default_value = "3.5%", value_parser = values::share)]
     verify_share: f64,
+    /// How long workers have to renew their leases after a restart of the database
+    #[arg(long, env = "XVAULT_SETTLING", value_name = "TIME", default_value = "15s", value_parser = values::duration, hide = true)]
+    settling: Duration,
 }
 
 /// The first user.
@@ -57,6 +60,8 @@ pub struct HubConfig {
     pub metrics_token: Option<SecretString>,
     /// Which share of the snapshots is verified per day, 0 to 1.
     pub verify_share: f64,
+    /// How long workers have to renew their leases after a restart of the database; shortened in tests.
+    pub settling: Duration,
 }
 
 impl HubConfig {
@@ -70,6 +75,7 @@ impl HubConfig {
             worker_db_password: env.secret("XVAULT_WORKER_DATABASE_PASSWORD")?,
             metrics_token: env.secret("XVAULT_METRICS_TOKEN")?,
             verify_share: args.verify_share,
+            settling: args.settling,
             listen: args.hub_listen,
             url: match args.hub_url {
                 Some(url) => url,

@@ -1,6 +1,6 @@
 //! What every part of a hub process shares.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::SecretString;
@@ -60,6 +60,8 @@ pub struct HubSettings {
     pub metrics_token: Option<SecretString>,
     /// Which share of the snapshots the schedule verifies per day; 0 for none, 1 for all.
     pub verify_share: f64,
+    /// How long workers have to renew their leases after a restart of the database.
+    pub settling: Duration,
 }
 
 impl HubSettings {

@@ -23,6 +23,7 @@ mod ssh_jump;
 mod ssh_probe;
 mod ssh_session;
 
+mod chaos;
 mod exports_download;
 mod lifecycle_jobs;
 mod pages;

@@ -27,6 +27,7 @@ fn hub(pool: &PgPool, share: f64) -> Hub {
         worker_token: None,
         metrics_token: None,
         verify_share: share,
+        settling: std::time::Duration::from_secs(15),
     };
     let key = MasterKey::from_base64(&MASTER_KEY.into()).unwrap();
     Hub::new(

@@ -8,13 +8,10 @@ use crate::{db::DbError, hub::Hub, queue};
 /// How often expired leases are looked for.
 pub const EVERY: Duration = Duration::from_secs(2);
 
-/// How long workers have to renew their leases after a restart of the database.
-const SETTLING: Duration = Duration::from_secs(15);
-
 /// One round.
 pub async fn once(hub: Hub) -> Result<u64, DbError> {
     let mut tx = hub.pool.begin().await?;
-    let reaped = queue::reap(&mut tx, BATCH, SETTLING).await?;
+    let reaped = queue::reap(&mut tx, BATCH, hub.settings.settling).await?;
     tx.commit().await?;
     for job in &reaped {
         tracing::warn!(job = %job.job_id, again = job.requeued_in.is_some(), "its worker went silent");

@@ -44,7 +44,7 @@ impl Gate {
         let leaked = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         Setup {
             sftp: leaked(format!("{directory}/sftp-server")),
-            extra: leaked(format!("SetEnv PATH={directory}:/usr/bin:/bin\n")),
+            extra: leaked(format!("SetEnv PATH={directory}:/usr/bin:/bin HOME={directory}\n")),
             ..Setup::default()
         }
     }

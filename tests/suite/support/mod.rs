@@ -1,6 +1,7 @@
 //! The harness: real servers for the suite to talk to, started once per process and gone with it.
 
 pub mod account;
+pub mod cable;
 pub mod captured;
 pub mod catalogue;
 pub mod eventually;
@@ -9,6 +10,7 @@ pub mod http;
 pub mod postgres;
 pub mod scratch;
 pub mod site;
+pub mod small_disk;
 pub mod spawner;
 pub mod ssh_keys;
 pub mod ssh_place;

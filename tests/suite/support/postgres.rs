@@ -87,6 +87,29 @@ impl Server {
         child.wait().expect("the server's end");
     }
 
+    /// SIGKILL of the server and everything it started, as the kernel's out-of-memory killer would.
+    pub fn crash(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        let sessions = super::sshd::descendants(child.id());
+        child.kill().expect("a signal to our own child");
+        child.wait().expect("the server's end");
+        sessions.into_iter().for_each(super::sshd::sigkill);
+    }
+
+    /// Stops the server and its sessions in their tracks, or lets them go on.
+    pub fn pause(&self, paused: bool) {
+        let child = self.child.as_ref().expect("the server runs");
+        let signal = if paused { Signal::STOP } else { Signal::CONT };
+        for pid in std::iter::once(child.id()).chain(super::sshd::descendants(child.id())) {
+            super::sshd::signal(pid, signal);
+        }
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("s/.s.PGSQL.5432")
+    }
+
     /// A fresh database with the whole schema.
     pub async fn database(&self) -> Database {
         self.make_database(&format!("template {TEMPLATE} strategy file_copy"))
@@ -158,6 +181,15 @@ impl Database {
         // Starting blocks, and other tests wait in the lock: not on a runtime's thread.
         let shared = tokio::task::spawn_blocking(|| SHARED.get_or_init(Server::start));
         shared.await.expect("PostgreSQL starts").database().await
+    }
+
+    /// `url`, or `worker_url`, as it reads through a cable on `port`.
+    pub fn through(url: &SecretString, port: u16) -> String {
+        let mut url = url::Url::parse(url.expose_secret()).expect("a URL");
+        url.set_query(None);
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(port)).expect("a port");
+        url.into()
     }
 
     /// A pool as the owner.

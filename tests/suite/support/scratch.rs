@@ -53,7 +53,17 @@ fn remove_abandoned() {
             continue;
         };
         if lock.try_lock().is_ok() {
+            small_disks_below(&entry.path());
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+/// Unmounts what a killed process had mounted.
+fn small_disks_below(directory: &Path) {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    for place in places.map(Path::new).filter(|place| place.starts_with(directory)) {
+        super::small_disk::unmount(place);
     }
 }

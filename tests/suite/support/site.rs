@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use xvault::domain::source::SshConfig;
 
 use super::{
     eventually::{SOON, eventually_some},
@@ -118,10 +119,15 @@ impl Site {
 
 /// Adds a source with the accepted key, probes it and approves what it presents.
 pub async fn add_source(api: &Api, name: &str, sshd: &Sshd) -> String {
+    add_source_at(api, name, &sshd.config(&[&sshd.home_seen()])).await
+}
+
+/// As [`add_source`], with this `config`.
+pub async fn add_source_at(api: &Api, name: &str, config: &SshConfig) -> String {
     let body = json!({
         "name": name,
         "kind": "ssh",
-        "config": sshd.config(&[&sshd.home_seen()]),
+        "config": config,
         "credentials": {"private_key": ssh_keys::accepted().private},
     });
     let source = id(&api.post("/api/v1/sources", body).await.expect(201));

@@ -305,7 +305,12 @@ impl Sshd {
             );
         }
         // sshd takes the first value of most settings.
-        format!("{}\n{text}", self.setup.extra)
+        let home = match self.setup.login {
+            // The start-up files of whoever runs the suite take time and locks, and its sessions get killed.
+            Login::Own => format!("SetEnv HOME={directory}\n"),
+            Login::Fresh | Login::SftpOnly => String::new(),
+        };
+        format!("{}\n{home}{text}", self.setup.extra)
     }
 
     fn host_key(&self, kind: &str) -> PathBuf {
@@ -377,9 +382,15 @@ pub fn descendants(root: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-fn sigkill(pid: u32) {
+/// SIGKILLs a process.
+pub fn sigkill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         // It may have ended meanwhile.
-        let _ = kill_process(pid, Signal::KILL);
+        let _ = kill_process(pid, signal);
     }
 }

@@ -162,6 +162,7 @@ pub struct Hub {
     pub process: Process,
     /// `http://127.0.0.1:port`
     pub url: String,
+    env: Vec<Variable>,
 }
 
 /// A worker process and its directories.
@@ -209,7 +210,13 @@ impl Hub {
         env.extend_from_slice(more);
         let mut process = Process::start(&["hub"], &env);
         process.ready(&url).await;
-        Self { process, url }
+        Self { process, url, env }
+    }
+
+    /// Starts it again, after it was killed or stopped, on the same port; it is ready a little later.
+    pub fn revive(&mut self) {
+        self.process.kill();
+        self.process = Process::start(&["hub"], &self.env);
     }
 
     /// The API as somebody who has not signed in.
@@ -262,9 +269,14 @@ impl Worker {
 
     /// Starts it again, after it was killed or stopped, with the same identity and directories.
     pub async fn restart(&mut self) {
+        self.revive();
+        self.process.ready(&self.url).await;
+    }
+
+    /// As [`Worker::restart`], without waiting until it is ready.
+    pub fn revive(&mut self) {
         self.process.kill();
         self.process = Process::start(&["worker"], &self.env);
-        self.process.ready(&self.url).await;
     }
 }
 
