@@ -22,13 +22,16 @@ pub mod tar_stream;
 
 pub use open::{ConnectorContext, open};
 
-/// How many items may wait between connector and packer. With data chunks of at most
-/// [`CHUNK`] bytes this bounds the memory between the two at 2 MiB for a tar stream. Over SFTP a
-/// chunk is one answer of the server (at most 255 KiB), bounded by the reader's own window.
+/// How many items may wait between connector and packer. For a tar stream in pieces of [`CHUNK`]
+/// bytes this bounds the memory between the two at 2 MiB. Over SFTP a piece is one answer of the
+/// server, bounded by the reader's own window.
 pub const SINK_DEPTH: usize = 64;
 
-/// Largest `Data` chunk a tar stream is cut into, in bytes.
+/// Largest `Data` a tar stream is cut into, in bytes.
 pub const CHUNK: usize = 32 * 1024;
+
+/// Largest `Data` that any connector sends, in bytes: an SFTP server may answer with 255 KiB.
+pub const MAX_DATA: usize = 256 * 1024;
 
 /// A kind of source, ready to be read.
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 use xvault::{
-    connectors::{CHUNK, CaptureSink},
+    connectors::{CaptureSink, MAX_DATA},
     domain::{
         entry::{Captured, Entry, EntryKind, FileEnd, Problem, ProblemKind},
         job::JobError,
@@ -88,7 +88,7 @@ async fn receive(mut items: mpsc::Receiver<Captured>) -> Collected {
                 insert(&mut collected, &entry, kind);
             }
             Captured::Data(data) => {
-                assert!(!data.is_empty() && data.len() <= CHUNK, "a chunk of {}", data.len());
+                assert!(!data.is_empty() && data.len() <= MAX_DATA, "a chunk of {}", data.len());
                 let (_, length, hasher) = open.as_mut().expect("data inside a file");
                 *length += data.len() as u64;
                 hasher.update(&data);
