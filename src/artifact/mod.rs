@@ -29,6 +29,6 @@ pub use gauge::Gauge;
 pub use keys::Keys;
 pub use list::{Listed, list};
 pub use manifest::{Counts, Manifest, Meta};
-pub use plain::{age_header, check_hashes, look, manifest};
+pub use plain::{age_header, check_hashes, look, manifest, meta};
 pub use verify::{Expected, VerifyReport, verify};
 pub use write::{ArtifactWriter, CaptureFacts, WriterOptions, Written};

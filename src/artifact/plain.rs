@@ -3,7 +3,7 @@
 use std::io::{Seek, SeekFrom};
 
 use super::{
-    Expected, Files, Gauge, Manifest,
+    Expected, Files, Gauge, Manifest, Meta,
     clear::Clear,
     fault::{Fault, Place},
     frames::{hashed::Hashed, unseal},
@@ -15,6 +15,13 @@ use crate::domain::{job::JobError, snapshot::ArtifactFile};
 pub fn manifest(files: &dyn Files) -> Result<Manifest, JobError> {
     Clear::read(files)
         .map(|clear| clear.manifest)
+        .map_err(|fault| fault.into_job_error(&files.place()))
+}
+
+/// What `meta.json` says, checked with the manifest it names.
+pub fn meta(files: &dyn Files) -> Result<Meta, JobError> {
+    Clear::read(files)
+        .map(|clear| clear.meta)
         .map_err(|fault| fault.into_job_error(&files.place()))
 }
 

@@ -7,6 +7,7 @@ pub mod dev;
 mod hub;
 mod keys;
 mod migrate;
+mod recover;
 mod worker;
 
 use std::{future::Future, process::ExitCode};
@@ -43,6 +44,9 @@ enum Command {
     /// Make worker tokens and tenants, reset passwords
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Enter into the catalogue what a worker's storage has and the catalogue has lost. Run it where the disk
+    /// is, with the worker stopped and the hub's database role
+    Recover(recover::RecoverArgs),
     /// Claim jobs, move data, serve downloads
     Worker(Box<worker::WorkerArgs>),
 }
@@ -57,6 +61,7 @@ impl Command {
             Self::Migrate => migrate::run(),
             Self::Keys(command) => keys::run(&command),
             Self::Admin(command) => admin::run(command),
+            Self::Recover(args) => block_on(recover::run(args)),
             Self::Worker(args) => block_on(worker::run(*args)),
         }
     }

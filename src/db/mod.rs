@@ -20,6 +20,7 @@ pub mod job_events;
 pub mod jobs;
 pub mod master_key;
 pub mod memberships;
+pub mod recovery;
 pub mod roles;
 pub mod sessions;
 pub mod snapshots;

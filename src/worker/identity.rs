@@ -59,6 +59,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// True if the directory has an identity.
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(ID_FILE).is_file()
+    }
+
     /// Takes the data directory (made if missing) and reads the id, or makes one. A `configured` id
     /// must agree with the one in the directory.
     pub fn take(data_dir: &Path, configured: Option<&WorkerId>) -> Result<Self, IdentityError> {

@@ -14,9 +14,11 @@ mod node;
 mod outcome;
 mod permit;
 mod reconcile;
+pub mod recover;
 mod report;
 mod run;
 mod server;
 mod timing;
 
+pub use identity::Identity;
 pub use run::{WorkerError, run, run_handler};

@@ -32,6 +32,7 @@ mod queue_tickets;
 mod reconcile_faults;
 mod reconcile_orphans;
 mod reconcile_storage;
+mod recover;
 mod verify_schedule;
 mod worker_backups;
 mod worker_outages;

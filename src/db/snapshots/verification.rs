@@ -48,11 +48,12 @@ pub async fn take_pace(conn: &mut PgConnection, worker_id: &WorkerId) -> Result<
             .fetch_optional(&mut *conn)
             .await?;
     let Some((ordered_to, now)) = row else { return Ok(None) };
-    // A statement of its own: it must see what the hub before us has ordered.
+    // A statement of its own: it must see what the hub before us has ordered. (One count per state: each has an
+    // index of its own, and finished jobs are many.)
     let (snapshots, active) = sqlx::query_as(
         "select (select count(*) from snapshots where worker_id = $1 and state in ('complete', 'partial')), \
-                (select count(*) from jobs where queue = 'worker.' || $1 and kind = 'verify' \
-                 and state in ('queued', 'running'))",
+                (select count(*) from jobs where queue = 'worker.' || $1 and kind = 'verify' and state = 'queued') \
+                + (select count(*) from jobs where queue = 'worker.' || $1 and kind = 'verify' and state = 'running')",
     )
     .bind(worker_id)
     .fetch_one(conn)

@@ -171,7 +171,7 @@ pub struct Database {
     pub url: SecretString,
     /// For `xvault_worker_login`, as a worker uses it.
     pub worker_url: SecretString,
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
 }
 
 impl Database {
@@ -221,7 +221,7 @@ async fn connect(url: &SecretString) -> PgPool {
     options.connect(url.expose_secret()).await.expect("a connection")
 }
 
-async fn execute(cluster: &Cluster, sql: String) {
+pub(super) async fn execute(cluster: &Cluster, sql: String) {
     try_execute(cluster, sql).await.expect("the statement succeeds");
 }
 
