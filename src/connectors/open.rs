@@ -2,8 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Connector, egress::EgressPolicy, ssh::SshConnector};
-use crate::domain::{brief::SourceBrief, job::JobError, source::SourceKind};
+use super::{
+    Connector,
+    egress::EgressPolicy,
+    ssh::{SshConnector, SshSource},
+};
+use crate::domain::{brief::SourceBrief, job::JobError, source::SourceConfig};
 
 /// What a connector needs of the worker it runs in.
 #[derive(Debug, Clone)]
@@ -21,7 +25,21 @@ pub struct ConnectorContext {
 /// # Errors
 /// `internal` if the brief holds what the hub should have refused.
 pub fn open(brief: SourceBrief, ctx: ConnectorContext) -> Result<Box<dyn Connector>, JobError> {
-    match brief.kind {
-        SourceKind::Ssh | SourceKind::Sftp => Ok(Box::new(SshConnector::new(brief, ctx)?)),
+    let SourceBrief {
+        config,
+        credentials,
+        identity,
+    } = brief;
+    let runs_commands = matches!(config, SourceConfig::Ssh(_));
+    match config {
+        SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => {
+            let source = SshSource {
+                config,
+                credentials,
+                identity,
+                runs_commands,
+            };
+            Ok(Box::new(SshConnector::new(source, ctx)?))
+        }
     }
 }

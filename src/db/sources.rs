@@ -1,12 +1,13 @@
 //! Sources: what is backed up. A deleted source keeps its row, because its snapshots stay.
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeSeed;
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
 
 use super::{DbError, Page};
 use crate::domain::{
     ids::{SourceId, TenantId, UserId},
-    source::{PinnedIdentity, SourceKind, SshConfig},
+    source::{PinnedIdentity, SourceConfig, SourceKind},
 };
 
 /// The index that two sources of one name run into.
@@ -19,10 +20,8 @@ pub struct Source {
     pub id: SourceId,
     /// Its name.
     pub name: String,
-    /// Decides how it is read.
-    pub kind: SourceKind,
-    /// Where and what.
-    pub config: SshConfig,
+    /// Where and what; its kind decides how it is read.
+    pub config: SourceConfig,
     /// The approved identities.
     pub identity: PinnedIdentity,
     /// Who approved last.
@@ -42,10 +41,8 @@ pub struct Source {
 pub struct SourceFields {
     /// Its name.
     pub name: String,
-    /// Decides how it is read.
-    pub kind: SourceKind,
-    /// Where and what.
-    pub config: SshConfig,
+    /// Where and what; its kind decides how it is read.
+    pub config: SourceConfig,
 }
 
 /// Adds a source.
@@ -61,7 +58,7 @@ pub async fn insert(
     .bind(id)
     .bind(tenant_id)
     .bind(&fields.name)
-    .bind(fields.kind)
+    .bind(fields.config.kind())
     .bind(Json(&fields.config))
     .fetch_one(conn)
     .await?)
@@ -130,7 +127,7 @@ pub async fn update(
     .bind(tenant_id)
     .bind(id)
     .bind(&fields.name)
-    .bind(fields.kind)
+    .bind(fields.config.kind())
     .bind(Json(&fields.config))
     .bind(Json(identity))
     .fetch_one(conn)
@@ -185,8 +182,7 @@ impl FromRow<'_, PgRow> for Source {
         Ok(Self {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
-            kind: row.try_get("kind")?,
-            config: row.try_get::<Json<_>, _>("config")?.0,
+            config: config(row)?,
             identity: row.try_get::<Json<_>, _>("identity")?.0,
             identity_approved_by: row.try_get("identity_approved_by")?,
             identity_approved_at: row.try_get("identity_approved_at")?,
@@ -195,4 +191,11 @@ impl FromRow<'_, PgRow> for Source {
             deleted_at: row.try_get("deleted_at")?,
         })
     }
+}
+
+fn config(row: &PgRow) -> Result<SourceConfig, sqlx::Error> {
+    let kind: SourceKind = row.try_get("kind")?;
+    let fields: Json<serde_json::Value> = row.try_get("config")?;
+    kind.deserialize(fields.0)
+        .map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -4,11 +4,11 @@
 //! never stored or logged. This is the only type whose secrets serialise.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeSeed, ser::SerializeStruct};
 
 use super::{
     ids::SnapshotId,
-    source::{PinnedIdentity, SourceKind, SshConfig, SshCredentials},
+    source::{Credentials, PinnedIdentity, SourceConfig, SourceKind},
 };
 
 /// Asks for the brief of a job.
@@ -39,16 +39,56 @@ pub struct Brief {
 }
 
 /// How to reach and read a source.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Received")]
 pub struct SourceBrief {
-    /// Decides the connector.
-    pub kind: SourceKind,
-    /// Where and what.
-    pub config: SshConfig,
+    /// Where and what; its kind decides the connector.
+    pub config: SourceConfig,
     /// What opens it.
-    pub credentials: ExposedCredentials,
+    pub credentials: Credentials,
     /// The approved identities.
     pub identity: PinnedIdentity,
+}
+
+/// A [`SourceBrief`] that arrived: its kind says how the configuration is to be read.
+#[derive(Deserialize)]
+struct Received {
+    kind: SourceKind,
+    config: serde_json::Value,
+    credentials: Credentials,
+    identity: PinnedIdentity,
+}
+
+impl TryFrom<Received> for SourceBrief {
+    type Error = serde_json::Error;
+
+    fn try_from(received: Received) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            config: received.kind.deserialize(received.config)?,
+            credentials: received.credentials,
+            identity: received.identity,
+        })
+    }
+}
+
+impl Serialize for SourceBrief {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut brief = s.serialize_struct("SourceBrief", 4)?;
+        brief.serialize_field("kind", &self.config.kind())?;
+        brief.serialize_field("config", &self.config)?;
+        brief.serialize_field("credentials", &Exposed(&self.credentials))?;
+        brief.serialize_field("identity", &self.identity)?;
+        brief.end()
+    }
+}
+
+/// Credentials on their way out of the hub.
+struct Exposed<'a>(&'a Credentials);
+
+impl Serialize for Exposed<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.0.iter().map(|(field, value)| (field, value.expose_secret())))
+    }
 }
 
 /// age file keys (16 bytes, base64) of one snapshot: they open these files and no others.
@@ -62,18 +102,6 @@ pub struct FileKeys {
     /// Of `index.enc`.
     #[serde(serialize_with = "exposed_one")]
     pub index: SecretString,
-}
-
-/// Credentials in the form that may leave the hub.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-pub struct ExposedCredentials(pub SshCredentials);
-
-impl Serialize for ExposedCredentials {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let set = self.0.fields().into_iter();
-        s.collect_map(set.filter_map(|(name, value)| value.map(|v| (name, v.expose_secret()))))
-    }
 }
 
 fn exposed<S: Serializer>(secret: &Option<SecretString>, s: S) -> Result<S::Ok, S::Error> {

@@ -10,8 +10,12 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 use xvault::{
-    connectors::{self, CaptureReport, CaptureSink, ConnectorContext, egress::EgressPolicy},
-    domain::{brief::SourceBrief, entry::ProblemKind, error_code::ErrorCode, job::JobError, source::SourceKind},
+    connectors::{
+        CaptureReport, CaptureSink, Connector, ConnectorContext,
+        egress::EgressPolicy,
+        ssh::{SshConnector, SshSource},
+    },
+    domain::{entry::ProblemKind, error_code::ErrorCode, job::JobError, source::SourceKind},
 };
 
 use crate::support::{
@@ -82,7 +86,7 @@ impl Tar {
 const ALL: [Tar; 4] = [Tar::Gnu, Tar::Bsd, Tar::Busybox, Tar::None];
 
 async fn capture_into(
-    brief: SourceBrief,
+    source: SshSource,
     sink: CaptureSink,
     cancel: CancellationToken,
 ) -> Result<CaptureReport, JobError> {
@@ -92,7 +96,7 @@ async fn capture_into(
         tmp_dir: tmp.path().to_owned(),
         askpass: PathBuf::from(env!("CARGO_BIN_EXE_xvault")),
     };
-    let result = connectors::open(brief, ctx).unwrap().capture(sink, cancel).await;
+    let result = SshConnector::new(source, ctx).unwrap().capture(sink, cancel).await;
     assert_eq!(
         fs::read_dir(tmp.path()).unwrap().count(),
         0,
@@ -107,9 +111,9 @@ async fn capture(
     paths: &[&str],
     exclude: &[&str],
 ) -> (Collected, Result<CaptureReport, JobError>) {
-    let mut brief = server.brief(kind, paths);
-    brief.config.exclude = exclude.iter().map(|&pattern| pattern.to_owned()).collect();
-    collect(async |sink| capture_into(brief, sink, CancellationToken::new()).await).await
+    let mut source = server.source(kind, paths);
+    source.config.exclude = exclude.iter().map(|&pattern| pattern.to_owned()).collect();
+    collect(async |sink| capture_into(source, sink, CancellationToken::new()).await).await
 }
 
 fn names(collected: &Collected, root: &Path) -> Vec<String> {
@@ -503,7 +507,7 @@ async fn cancelling_ends_the_remote_tar_at_once() {
         let marker = dir.to_str().unwrap().to_owned();
         let cancel = CancellationToken::new();
         let (sink, mut items) = CaptureSink::channel();
-        let task = tokio::spawn(capture_into(server.brief(kind, &[&marker]), sink, cancel.clone()));
+        let task = tokio::spawn(capture_into(server.source(kind, &[&marker]), sink, cancel.clone()));
         // Take a few and no more: the pipeline fills up and stands.
         for _ in 0..5 {
             items.recv().await.expect("an item");
@@ -529,8 +533,8 @@ async fn a_lost_connection_is_an_interruption() {
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("noise"), tree::noise(80_000_000)).unwrap();
         let (sink, mut items) = CaptureSink::channel();
-        let brief = server.brief(kind, &[dir.to_str().unwrap()]);
-        let task = tokio::spawn(capture_into(brief, sink, CancellationToken::new()));
+        let source = server.source(kind, &[dir.to_str().unwrap()]);
+        let task = tokio::spawn(capture_into(source, sink, CancellationToken::new()));
         for _ in 0..5 {
             items.recv().await.expect("an item");
         }

@@ -4,8 +4,15 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use xvault::{
-    connectors::ssh::session::{RemoteExit, SshSession, sweep_stale_sessions},
-    domain::{error_code::ErrorCode, source::SourceKind},
+    connectors::ssh::{
+        SshSource,
+        session::{RemoteExit, SshSession, sweep_stale_sessions},
+    },
+    domain::{
+        brief::SourceBrief,
+        error_code::ErrorCode,
+        source::{SourceConfig, SourceKind},
+    },
 };
 
 use crate::support::{
@@ -15,7 +22,7 @@ use crate::support::{
 };
 
 async fn connect(server: &Sshd, place: &Place, kind: SourceKind) -> SshSession {
-    place.connect(&server.brief(kind, &["/"])).await.unwrap()
+    place.connect(&server.source(kind, &["/"])).await.unwrap()
 }
 
 fn alive(pid: &str) -> bool {
@@ -150,9 +157,9 @@ async fn a_lost_connection_is_noticed_and_leaves_nothing() {
 #[tokio::test]
 async fn connecting_can_be_given_up_at_any_moment() {
     let (server, place) = (Sshd::start(), Place::new());
-    let brief = server.brief(SourceKind::Ssh, &["/"]);
+    let source = server.source(SourceKind::Ssh, &["/"]);
     for delay in [0, 5, 20, 50, 100, 200] {
-        let _ = tokio::time::timeout(Duration::from_millis(delay), place.connect(&brief)).await;
+        let _ = tokio::time::timeout(Duration::from_millis(delay), place.connect(&source)).await;
     }
     eventually("nothing is left", SOON, async || place.left_behind() == 0).await;
 }
@@ -170,7 +177,7 @@ async fn directories_of_living_sessions_are_not_swept() {
     session.close().await;
 }
 
-/// Set in the process that is to be killed: the brief of the source it connects to.
+/// Set in the process that is to be killed: the source of the source it connects to.
 const HOLD: &str = "XVAULT_TEST_HOLD";
 
 /// Runs itself a second time as the worker that gets killed.
@@ -178,14 +185,30 @@ const HOLD: &str = "XVAULT_TEST_HOLD";
 async fn nothing_outlives_a_killed_worker_and_the_next_one_cleans_up() {
     let mut place = Place::new();
     if let Ok(held) = std::env::var(HOLD) {
-        let (tmp_dir, brief) = held.split_once('\n').unwrap();
+        let (tmp_dir, source) = held.split_once('\n').unwrap();
         place.ctx.tmp_dir = tmp_dir.into();
-        let _session = place.connect(&serde_json::from_str(brief).unwrap()).await.unwrap();
+        let received: SourceBrief = serde_json::from_str(source).unwrap();
+        let SourceConfig::Ssh(config) = received.config else {
+            panic!("{received:?}");
+        };
+        let source = SshSource {
+            config,
+            credentials: received.credentials,
+            identity: received.identity,
+            runs_commands: true,
+        };
+        let _session = place.connect(&source).await.unwrap();
         eprintln!("connected");
         return std::future::pending().await;
     }
     let server = Sshd::start();
-    let brief = serde_json::to_string(&server.brief(SourceKind::Ssh, &["/"])).unwrap();
+    let source = server.source(SourceKind::Ssh, &["/"]);
+    let brief = SourceBrief {
+        config: SourceConfig::Ssh(source.config),
+        credentials: source.credentials,
+        identity: source.identity,
+    };
+    let brief = serde_json::to_string(&brief).unwrap();
     let name = "ssh_channels::nothing_outlives_a_killed_worker_and_the_next_one_cleans_up";
     let mut worker = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", name])

@@ -4,8 +4,18 @@ use std::os::unix::fs::PermissionsExt;
 
 use tokio_util::sync::CancellationToken;
 use xvault::{
-    connectors::{ProbeReport, open},
-    domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError, source::SourceKind},
+    connectors::{
+        Connector, ProbeReport,
+        ssh::{SshConnector, SshSource},
+    },
+    domain::{
+        error_code::ErrorCode,
+        job::JobError,
+        source::{
+            CredentialField::{JumpPrivateKey, Password, PrivateKey},
+            SourceKind,
+        },
+    },
 };
 
 use crate::support::{
@@ -14,8 +24,8 @@ use crate::support::{
     sshd::{ALL_HOST_KEYS, Login, Setup, Sshd},
 };
 
-async fn probe(place: &Place, brief: SourceBrief) -> Result<ProbeReport, JobError> {
-    let result = open(brief, place.ctx.clone())
+async fn probe(place: &Place, source: SshSource) -> Result<ProbeReport, JobError> {
+    let result = SshConnector::new(source, place.ctx.clone())
         .unwrap()
         .probe(CancellationToken::new())
         .await;
@@ -51,7 +61,7 @@ async fn an_approved_server_is_described() {
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
 
     for kind in [SourceKind::Ssh, SourceKind::Sftp] {
-        let report = probe(&place, server.brief(kind, &paths)).await.unwrap();
+        let report = probe(&place, server.source(kind, &paths)).await.unwrap();
         assert_eq!(kinds(&report), ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"]);
         assert_eq!(report.fingerprint.as_deref(), Some(server.fingerprint().as_str()));
         assert_eq!(report.fingerprint_of.as_deref(), Some("target"));
@@ -83,13 +93,13 @@ async fn a_shell_without_sftp_and_sftp_without_a_shell() {
         sftp: "/bin/false",
         ..Setup::default()
     });
-    let report = probe(&place, no_sftp.brief(SourceKind::Ssh, &["/etc", "/no-such-path"]))
+    let report = probe(&place, no_sftp.source(SourceKind::Ssh, &["/etc", "/no-such-path"]))
         .await
         .unwrap();
     assert_eq!(report.transport.as_deref(), Some("ssh-tar"));
     let statuses: Vec<&str> = report.paths.iter().map(|path| path.status.as_str()).collect();
     assert_eq!(statuses, ["ok", "not_found"]);
-    let error = probe(&place, no_sftp.brief(SourceKind::Sftp, &["/etc"]))
+    let error = probe(&place, no_sftp.source(SourceKind::Sftp, &["/etc"]))
         .await
         .unwrap_err();
     assert_eq!(error.code, ErrorCode::ProtocolError);
@@ -99,7 +109,7 @@ async fn a_shell_without_sftp_and_sftp_without_a_shell() {
         login: Login::SftpOnly,
         ..Setup::default()
     });
-    let report = probe(&place, no_shell.brief(SourceKind::Ssh, &["/data"]))
+    let report = probe(&place, no_shell.source(SourceKind::Ssh, &["/data"]))
         .await
         .unwrap();
     assert_eq!(report.transport.as_deref(), Some("sftp"));
@@ -116,27 +126,27 @@ async fn an_unknown_server_gets_a_signature_but_never_a_password() {
         }),
         Place::new(),
     );
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.identity.target = None;
-    let report = probe(&place, brief).await.unwrap();
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.identity.target = None;
+    let report = probe(&place, source).await.unwrap();
     assert!(report.authenticated && !report.identity_approved);
     assert_eq!(report.fingerprint.as_deref(), Some(server.fingerprint().as_str()));
 
     // A wrong key beside the right password: the password must not follow it.
     server.clear_log();
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.identity.target = None;
-    brief.credentials.0.private_key = secret(&ssh_keys::unknown().private);
-    brief.credentials.0.password = secret(server.password());
-    assert_eq!(probe(&place, brief).await.unwrap_err().code, ErrorCode::KeyRejected);
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.identity.target = None;
+    source.credentials.set(PrivateKey, secret(&ssh_keys::unknown().private));
+    source.credentials.set(Password, secret(server.password()));
+    assert_eq!(probe(&place, source).await.unwrap_err().code, ErrorCode::KeyRejected);
     assert!(!server.log().contains("method password"), "{}", server.log());
 
     server.clear_log();
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.identity.target = None;
-    brief.credentials.0.private_key = None;
-    brief.credentials.0.password = secret(server.password());
-    let report = probe(&place, brief).await.unwrap();
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.identity.target = None;
+    source.credentials.unset(PrivateKey);
+    source.credentials.set(Password, secret(server.password()));
+    let report = probe(&place, source).await.unwrap();
     assert!(!report.authenticated && !report.identity_approved);
     assert_eq!(report.fingerprint.as_deref(), Some(server.fingerprint().as_str()));
     assert!(report.server.unwrap().starts_with("OpenSSH_"));
@@ -146,9 +156,9 @@ async fn an_unknown_server_gets_a_signature_but_never_a_password() {
 #[tokio::test]
 async fn a_changed_server_is_shown_and_gets_nothing() {
     let (mut server, place) = (Sshd::start(), Place::new());
-    let brief = server.brief(SourceKind::Ssh, &["/"]);
+    let source = server.source(SourceKind::Ssh, &["/"]);
     server.change_host_keys();
-    let report = probe(&place, brief).await.unwrap();
+    let report = probe(&place, source).await.unwrap();
     assert!(report.identity_changed && !report.identity_approved && !report.authenticated);
     assert_eq!(report.fingerprint.as_deref(), Some(server.fingerprint().as_str()));
     assert!(!server.log().contains("userauth-request"), "{}", server.log());
@@ -157,20 +167,21 @@ async fn a_changed_server_is_shown_and_gets_nothing() {
 #[tokio::test]
 async fn approving_what_each_probe_shows_ends_with_all_hops_approved() {
     let (jump, target, place) = (Sshd::start(), Sshd::start(), Place::new());
-    let mut brief = target.brief(SourceKind::Ssh, &["/"]);
-    brief.config.jump = Some(jump.as_jump());
-    brief.identity.target = None;
-    brief.credentials.0.jump_private_key = secret(&ssh_keys::accepted().private);
-    let copy = |brief: &SourceBrief| serde_json::from_value(serde_json::to_value(brief).unwrap()).unwrap();
+    let mut source = target.source(SourceKind::Ssh, &["/"]);
+    source.config.jump = Some(jump.as_jump());
+    source.identity.target = None;
+    source
+        .credentials
+        .set(JumpPrivateKey, secret(&ssh_keys::accepted().private));
     for _ in 0..2 {
-        let report = probe(&place, copy(&brief)).await.unwrap();
+        let report = probe(&place, source.clone()).await.unwrap();
         assert!(report.authenticated && !report.identity_approved);
         assert_eq!(report.jump_host_keys[0].fingerprint, jump.fingerprint());
         match report.fingerprint_of.as_deref() {
-            Some("target") => brief.identity.target = report.fingerprint,
-            Some("jump") => brief.identity.jump = report.fingerprint,
+            Some("target") => source.identity.target = report.fingerprint,
+            Some("jump") => source.identity.jump = report.fingerprint,
             other => panic!("{other:?}"),
         }
     }
-    assert!(probe(&place, brief).await.unwrap().identity_approved);
+    assert!(probe(&place, source).await.unwrap().identity_approved);
 }

@@ -8,12 +8,14 @@ use std::{
 };
 
 use xvault::{
-    connectors::ssh::session::SshSession,
+    connectors::ssh::{SshSource, session::SshSession},
     domain::{
-        brief::SourceBrief,
         error_code::ErrorCode,
         job::JobError,
-        source::{SourceKind, SshCredentials},
+        source::{
+            CredentialField::{self, Passphrase, Password, PrivateKey},
+            Credentials, SourceKind,
+        },
     },
 };
 
@@ -36,27 +38,24 @@ async fn whoami(session: &SshSession) -> String {
     String::from_utf8(finished.stdout).unwrap().trim().to_owned()
 }
 
-fn with(brief: SourceBrief, credentials: SshCredentials) -> SourceBrief {
-    let mut brief = brief;
-    brief.credentials.0 = credentials;
-    brief
+fn with<const N: usize>(server: &Sshd, credentials: [(CredentialField, &str); N]) -> SshSource {
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.credentials = Credentials::default();
+    for (field, value) in credentials {
+        source.credentials.set(field, secret(value));
+    }
+    source
 }
 
-fn by_password(server: &Sshd, password: &str) -> SourceBrief {
-    let credentials = SshCredentials {
-        password: secret(password),
-        ..SshCredentials::default()
-    };
-    with(server.brief(SourceKind::Ssh, &["/"]), credentials)
+fn by_password(server: &Sshd, password: &str) -> SshSource {
+    with(server, [(Password, password)])
 }
 
-fn by_key(server: &Sshd, key: &str, passphrase: Option<&str>) -> SourceBrief {
-    let credentials = SshCredentials {
-        private_key: secret(key),
-        passphrase: passphrase.and_then(secret),
-        ..SshCredentials::default()
-    };
-    with(server.brief(SourceKind::Ssh, &["/"]), credentials)
+fn by_key(server: &Sshd, key: &str, passphrase: Option<&str>) -> SshSource {
+    with(
+        server,
+        [(PrivateKey, key), (Passphrase, passphrase.unwrap_or_default())],
+    )
 }
 
 fn assert_error(error: &JobError, code: ErrorCode, words: &[&str]) {
@@ -72,7 +71,7 @@ const CREDENTIALS_OFFERED: &str = "userauth-request";
 #[tokio::test]
 async fn a_key_opens_a_server_and_nothing_is_left() {
     let (server, place) = (Sshd::start(), Place::new());
-    let session = place.connect(&server.brief(SourceKind::Ssh, &["/"])).await.unwrap();
+    let session = place.connect(&server.source(SourceKind::Ssh, &["/"])).await.unwrap();
     assert_eq!(place.left_behind(), 1);
     assert!(session.has_shell().await.unwrap());
     assert_eq!(whoami(&session).await, server.user);
@@ -118,8 +117,8 @@ async fn keys_that_cannot_be_used_are_found_before_connecting() {
         (by_key(&server, &ssh_keys::accepted().public, None), "not a private key"),
         (by_key(&server, "garbage", Some("x")), "not a private key"),
     ];
-    for (brief, words) in cases {
-        let error = place.refused(&brief).await;
+    for (source, words) in cases {
+        let error = place.refused(&source).await;
         assert_error(&error, ErrorCode::KeyUnusable, &[words, "127.0.0.1"]);
     }
     assert!(!server.log().contains("Connection from"), "{}", server.log());
@@ -140,23 +139,23 @@ async fn a_password_opens_a_server_and_a_wrong_one_does_not() {
 #[tokio::test]
 async fn a_key_the_server_does_not_know_is_rejected_and_a_password_may_still_help() {
     let (server, place) = (Sshd::with(FRESH), Place::new());
-    let mut brief = by_key(&server, &ssh_keys::unknown().private, None);
-    let error = place.refused(&brief).await;
+    let mut source = by_key(&server, &ssh_keys::unknown().private, None);
+    let error = place.refused(&source).await;
     assert_error(&error, ErrorCode::KeyRejected, &["127.0.0.1", &server.user, "SHA256:"]);
-    brief.credentials.0.password = secret(server.password());
-    place.connect(&brief).await.unwrap().close().await;
+    source.credentials.set(Password, secret(server.password()));
+    place.connect(&source).await.unwrap().close().await;
     assert_eq!(place.left_behind(), 0);
 }
 
 #[tokio::test]
 async fn a_host_nobody_approved_gets_no_credentials() {
     let (server, place) = (Sshd::with(FRESH), Place::new());
-    for mut brief in [
+    for mut source in [
         by_password(&server, server.password()),
-        server.brief(SourceKind::Ssh, &["/"]),
+        server.source(SourceKind::Ssh, &["/"]),
     ] {
-        brief.identity.target = None;
-        let error = place.refused(&brief).await;
+        source.identity.target = None;
+        let error = place.refused(&source).await;
         assert_error(
             &error,
             ErrorCode::IdentityNotTrusted,
@@ -176,10 +175,10 @@ async fn a_changed_host_gets_no_credentials() {
         }),
         Place::new(),
     );
-    let brief = by_password(&server, server.password());
+    let source = by_password(&server, server.password());
     let approved = server.fingerprint();
     server.change_host_keys();
-    let error = place.refused(&brief).await;
+    let error = place.refused(&source).await;
     assert_error(
         &error,
         ErrorCode::IdentityChanged,
@@ -187,8 +186,8 @@ async fn a_changed_host_gets_no_credentials() {
     );
     assert!(!server.log().contains(CREDENTIALS_OFFERED), "{}", server.log());
     // Once approved, it works again at once.
-    let brief = by_password(&server, server.password());
-    place.connect(&brief).await.unwrap().close().await;
+    let source = by_password(&server, server.password());
+    place.connect(&source).await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -199,10 +198,10 @@ async fn the_approved_key_need_not_be_the_preferred_one() {
     };
     let (server, place) = (Sshd::with(setup), Place::new());
     for kind in ["ed25519", "ecdsa", "rsa"] {
-        let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-        brief.identity.target = Some(server.fingerprint_of(kind));
+        let mut source = server.source(SourceKind::Ssh, &["/"]);
+        source.identity.target = Some(server.fingerprint_of(kind));
         place
-            .connect(&brief)
+            .connect(&source)
             .await
             .unwrap_or_else(|e| panic!("{kind}: {e}"))
             .close()
@@ -213,10 +212,10 @@ async fn the_approved_key_need_not_be_the_preferred_one() {
 #[tokio::test]
 async fn ports_where_no_ssh_answers_are_named() {
     let (server, place) = (Sshd::start(), Place::new());
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.config.port = free_port();
-    let error = place.refused(&brief).await;
-    let named = format!("127.0.0.1:{}", brief.config.port);
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.config.port = free_port();
+    let error = place.refused(&source).await;
+    let named = format!("127.0.0.1:{}", source.config.port);
     assert_error(&error, ErrorCode::ConnectFailed, &[&named, "refused"]);
 
     for (greeting, code, words) in [
@@ -229,8 +228,8 @@ async fn ports_where_no_ssh_answers_are_named() {
         ("Exceeded MaxStartups\r\n", ErrorCode::SourceBusy, "too many logins"),
         ("", ErrorCode::SourceBusy, "before greeting"),
     ] {
-        brief.config.port = serve(move |_| greeting.as_bytes().to_vec());
-        let error = place.refused(&brief).await;
+        source.config.port = serve(move |_| greeting.as_bytes().to_vec());
+        let error = place.refused(&source).await;
         assert_error(&error, code, &["127.0.0.1", words]);
     }
 }
@@ -253,9 +252,9 @@ fn serve(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> u16 {
 #[tokio::test]
 async fn a_flood_of_greetings_is_bounded() {
     let (server, place) = (Sshd::start(), Place::new());
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.config.port = serve(|_| b"SSH is not spoken here\r\n".repeat(200_000));
-    let error = place.refused(&brief).await;
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.config.port = serve(|_| b"SSH is not spoken here\r\n".repeat(200_000));
+    let error = place.refused(&source).await;
     assert_error(&error, ErrorCode::ProtocolError, &["127.0.0.1"]);
     assert!(error.message.len() < 500);
 }
@@ -263,16 +262,16 @@ async fn a_flood_of_greetings_is_bounded() {
 #[tokio::test]
 async fn unreachable_and_unresolvable_hosts_are_told_apart() {
     let (server, mut place) = (Sshd::start(), Place::new());
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
-    brief.config.host = "no-such-host.invalid".into();
-    let error = place.refused(&brief).await;
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
+    source.config.host = "no-such-host.invalid".into();
+    let error = place.refused(&source).await;
     assert_error(&error, ErrorCode::DnsFailed, &["no-such-host.invalid"]);
 
     // Reserved for ever, routed nowhere: refused at once or after the time allowed.
-    brief.config.host = "240.0.0.1".into();
+    source.config.host = "240.0.0.1".into();
     let open = xvault::connectors::egress::EgressPolicy::new(vec!["0.0.0.0/0".parse().unwrap()]);
     place.ctx.egress = std::sync::Arc::new(open);
-    let error = place.refused(&brief).await;
+    let error = place.refused(&source).await;
     assert_error(&error, ErrorCode::ConnectFailed, &["240.0.0.1"]);
 }
 
@@ -281,10 +280,10 @@ async fn forbidden_addresses_are_not_connected_to() {
     let (server, mut place) = (Sshd::start(), Place::new());
     place.ctx.egress = std::sync::Arc::default();
     server.clear_log();
-    let mut brief = server.brief(SourceKind::Ssh, &["/"]);
+    let mut source = server.source(SourceKind::Ssh, &["/"]);
     for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1", "0.0.0.0"] {
-        brief.config.host = host.into();
-        let error = place.refused(&brief).await;
+        source.config.host = host.into();
+        let error = place.refused(&source).await;
         assert_error(&error, ErrorCode::AddressForbidden, &[host]);
     }
     assert!(!server.log().contains("Connection from"), "{}", server.log());
@@ -293,9 +292,9 @@ async fn forbidden_addresses_are_not_connected_to() {
 #[tokio::test]
 async fn no_secret_shows_in_the_process_list() {
     let (server, place) = (Sshd::with(FRESH), Place::new());
-    let mut brief = by_key(&server, &ssh_keys::unknown().private, None);
-    brief.credentials.0.password = secret(server.password());
-    let session = place.connect(&brief).await.unwrap();
+    let mut source = by_key(&server, &ssh_keys::unknown().private, None);
+    source.credentials.set(Password, secret(server.password()));
+    let session = place.connect(&source).await.unwrap();
     let mut seen = 0;
     for pid in descendants(std::process::id()) {
         let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    not_carried,
+    SshSource, not_carried,
     remote_tar::{self, RemoteTar},
     session::SshSession,
     tar_capture::{self, TarSource},
@@ -14,7 +14,7 @@ use crate::{
         open::ConnectorContext,
         sftp::{self, SftpClient, SftpSource},
     },
-    domain::{brief::SourceBrief, error_code::ErrorCode, exclude::ExcludeSet, job::JobError},
+    domain::{error_code::ErrorCode, exclude::ExcludeSet, job::JobError},
 };
 
 /// Captures a source. When `cancel` fires, the remote process is ended before this returns.
@@ -22,21 +22,21 @@ use crate::{
 /// # Errors
 /// Every way this can fail has its own code; see [`ErrorCode`].
 pub(super) async fn capture(
-    brief: &SourceBrief,
+    source: &SshSource,
     ctx: &ConnectorContext,
     sink: &CaptureSink,
     cancel: &CancellationToken,
 ) -> Result<CaptureReport, JobError> {
-    let excludes = ExcludeSet::new(&brief.config.exclude).map_err(|(_, invalid)| {
+    let excludes = ExcludeSet::new(&source.config.exclude).map_err(|(_, invalid)| {
         JobError::new(
             ErrorCode::Internal,
             format!("an exclude pattern of the source {invalid}"),
             "Correct the source's exclude patterns.",
         )
     })?;
-    let connecting = cancel.run_until_cancelled(SshSession::connect(brief, ctx));
+    let connecting = cancel.run_until_cancelled(SshSession::connect(source, ctx));
     let session = connecting.await.ok_or_else(cancelled)??;
-    let result = over(&session, brief, &excludes, sink, cancel).await;
+    let result = over(&session, source, &excludes, sink, cancel).await;
     session.close().await;
     result
 }
@@ -48,23 +48,23 @@ pub(super) fn cancelled() -> JobError {
 
 async fn over(
     session: &SshSession,
-    brief: &SourceBrief,
+    source: &SshSource,
     excludes: &ExcludeSet,
     sink: &CaptureSink,
     cancel: &CancellationToken,
 ) -> Result<CaptureReport, JobError> {
     let choosing = cancel.run_until_cancelled(choose_tar(session));
     if let Some(tar) = choosing.await.ok_or_else(cancelled)?? {
-        let source = TarSource {
+        let tree = TarSource {
             session,
             tar: &tar,
-            includes: &brief.config.paths,
-            exclude: &brief.config.exclude,
+            includes: &source.config.paths,
+            exclude: &source.config.exclude,
             excludes,
         };
-        return tar_capture::capture(&source, sink, cancel).await;
+        return tar_capture::capture(&tree, sink, cancel).await;
     }
-    let reading = cancel.run_until_cancelled(over_sftp(session, brief, excludes, sink));
+    let reading = cancel.run_until_cancelled(over_sftp(session, source, excludes, sink));
     reading.await.ok_or_else(cancelled)?
 }
 
@@ -78,7 +78,7 @@ async fn choose_tar(session: &SshSession) -> Result<Option<RemoteTar>, JobError>
 
 async fn over_sftp(
     session: &SshSession,
-    brief: &SourceBrief,
+    source: &SshSource,
     excludes: &ExcludeSet,
     sink: &CaptureSink,
 ) -> Result<CaptureReport, JobError> {
@@ -91,12 +91,12 @@ async fn over_sftp(
         Err(_) if session.is_lost().await => return Err(session.interruption()),
         Err(_) => return Err(session.no_sftp()),
     };
-    let source = SftpSource {
+    let tree = SftpSource {
         place: session.place(),
-        includes: &brief.config.paths,
+        includes: &source.config.paths,
         excludes,
     };
-    sftp::capture(client, &source, sink).await?;
+    sftp::capture(client, &tree, sink).await?;
     Ok(CaptureReport {
         transport: "sftp".into(),
         not_carried: not_carried::by_sftp(),

@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{capture, probe};
+use super::{SshSource, capture, probe};
 use crate::{
     connectors::{CaptureReport, CaptureSink, Connector, ProbeReport, open::ConnectorContext},
-    domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError},
+    domain::{error_code::ErrorCode, job::JobError},
 };
 
 /// A source behind OpenSSH.
 pub struct SshConnector {
-    brief: SourceBrief,
+    source: SshSource,
     ctx: ConnectorContext,
 }
 
@@ -20,9 +20,9 @@ impl SshConnector {
     ///
     /// # Errors
     /// `internal` if the configuration is one the hub should have refused.
-    pub fn new(brief: SourceBrief, ctx: ConnectorContext) -> Result<Self, JobError> {
-        match brief.config.validate().first() {
-            None => Ok(Self { brief, ctx }),
+    pub fn new(source: SshSource, ctx: ConnectorContext) -> Result<Self, JobError> {
+        match source.config.validate().first() {
+            None => Ok(Self { source, ctx }),
             Some(fault) => Err(JobError::new(
                 ErrorCode::Internal,
                 format!("the source's configuration is not acceptable: {fault:?}"),
@@ -37,12 +37,12 @@ impl Connector for SshConnector {
     async fn probe(&self, cancel: CancellationToken) -> Result<ProbeReport, JobError> {
         // Dropping a probe ends its connections; nothing long runs on the source meanwhile.
         cancel
-            .run_until_cancelled(probe::probe(&self.brief, &self.ctx))
+            .run_until_cancelled(probe::probe(&self.source, &self.ctx))
             .await
             .unwrap_or_else(|| Err(JobError::new(ErrorCode::Cancelled, "the probe was cancelled", "")))
     }
 
     async fn capture(&self, sink: CaptureSink, cancel: CancellationToken) -> Result<CaptureReport, JobError> {
-        capture::capture(&self.brief, &self.ctx, &sink, &cancel).await
+        capture::capture(&self.source, &self.ctx, &sink, &cancel).await
     }
 }

@@ -11,6 +11,7 @@ mod paths;
 mod probe;
 pub mod remote_tar;
 pub mod session;
+mod source;
 mod spawner;
 mod tar_capture;
 mod tar_filter;
@@ -19,3 +20,4 @@ mod tar_roots;
 mod tar_script;
 
 pub use connector::SshConnector;
+pub use source::SshSource;

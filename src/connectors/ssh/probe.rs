@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    not_carried, paths, remote_tar,
+    SshSource, not_carried, paths, remote_tar,
     session::{Dialer, FAMILIES, Hop, NotReached, Reached, SshSession, Trust, close_all},
 };
 use crate::{
     connectors::{HostKey, ProbeReport, open::ConnectorContext},
-    domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError},
+    domain::{error_code::ErrorCode, job::JobError},
 };
 
 /// For the whole probe. Each step has a limit of its own; a hostile server could use up all of them.
@@ -30,14 +30,14 @@ struct Look {
 ///
 /// # Errors
 /// If the source cannot be reached or refuses the credentials.
-pub(super) async fn probe(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<ProbeReport, JobError> {
-    let looking = tokio::time::timeout(TIMEOUT, look_around(brief, ctx));
+pub(super) async fn probe(source: &SshSource, ctx: &ConnectorContext) -> Result<ProbeReport, JobError> {
+    let looking = tokio::time::timeout(TIMEOUT, look_around(source, ctx));
     looking.await.unwrap_or_else(|_| {
         Err(JobError::new(
             ErrorCode::ConnectFailed,
             format!(
                 "{} did not answer everything within {} s",
-                brief.config.host,
+                source.config.host,
                 TIMEOUT.as_secs()
             ),
             "The server or the network is very slow, or the server stalls on purpose.",
@@ -45,18 +45,18 @@ pub(super) async fn probe(brief: &SourceBrief, ctx: &ConnectorContext) -> Result
     })
 }
 
-async fn look_around(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<ProbeReport, JobError> {
-    let jump_hop = Hop::jump(brief, ctx).await?;
-    let target_hop = Hop::target(brief, ctx).await?;
+async fn look_around(source: &SshSource, ctx: &ConnectorContext) -> Result<ProbeReport, JobError> {
+    let jump_hop = Hop::jump(source, ctx).await?;
+    let target_hop = Hop::target(source, ctx).await?;
     let dialer = Dialer::new(ctx)?;
     let mut report = ProbeReport {
-        cannot_capture: not_carried::by_account(&brief.config.user),
+        cannot_capture: not_carried::by_account(&source.config.user),
         ..Default::default()
     };
     let mut jump_reached = None;
     let mut jump_approved = true;
     if let Some(hop) = &jump_hop {
-        let look = look(&dialer, hop, None, brief.identity.jump.as_deref()).await?;
+        let look = look(&dialer, hop, None, source.identity.jump.as_deref()).await?;
         report.jump_host_keys = look.keys;
         report.identity_changed = look.changed;
         report.fingerprint = look.fingerprint;
@@ -67,7 +67,7 @@ async fn look_around(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Prob
         }
         jump_reached = look.reached;
     }
-    let pin = brief.identity.target.as_deref();
+    let pin = source.identity.target.as_deref();
     let look = match look(&dialer, &target_hop, jump_reached.as_ref(), pin).await {
         Ok(look) => look,
         Err(error) => {
@@ -88,8 +88,8 @@ async fn look_around(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Prob
         return Ok(report);
     };
     report.authenticated = true;
-    let session = SshSession::over(brief.kind, &target_hop, target, jump_reached);
-    let offered = offer(&session, &brief.config.paths, &mut report).await;
+    let session = SshSession::over(source.runs_commands, &target_hop, target, jump_reached);
+    let offered = offer(&session, &source.config.paths, &mut report).await;
     session.close().await;
     offered.map(|()| report)
 }

@@ -8,7 +8,7 @@ use crate::{
     crypto::tokens,
     db::{age_keys, jobs, snapshots, sources, worker_tokens},
     domain::{
-        brief::{Brief, BriefRequest, ExposedCredentials, FileKeys, SourceBrief},
+        brief::{Brief, BriefRequest, FileKeys, SourceBrief},
         ids::JobId,
         job::{Job, JobKind, JobPayload},
     },
@@ -63,9 +63,8 @@ async fn source(conn: &mut PgConnection, hub: &Hub, job: &Job) -> Result<SourceB
     let key = hub.data_key(conn, &job.tenant_id).await?;
     let credentials = credentials::open(conn, &key, &job.tenant_id, &job.source_id).await?;
     Ok(SourceBrief {
-        kind: source.kind,
         config: source.config,
-        credentials: ExposedCredentials(credentials),
+        credentials,
         identity: source.identity,
     })
 }

@@ -1,5 +1,7 @@
 //! Credentials of sources: sealed one by one, each to its tenant, source and field.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -13,75 +15,35 @@ use crate::{
     db::source_credentials,
     domain::{
         ids::{SourceId, TenantId},
-        source::SshCredentials,
+        source::{CredentialField, Credentials},
     },
 };
 
 /// Changes of credentials by field: a value sets it, `null` removes it, absence keeps it.
-#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialsPatch {
-    /// OpenSSH or PEM private key.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub private_key: Option<Option<SecretString>>,
-    /// Passphrase of `private_key`.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub passphrase: Option<Option<SecretString>>,
-    /// Password of the login.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub password: Option<Option<SecretString>>,
-    /// Private key for the jump host.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub jump_private_key: Option<Option<SecretString>>,
-    /// Passphrase of `jump_private_key`.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub jump_passphrase: Option<Option<SecretString>>,
-    /// Password of the login on the jump host.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, write_only)]
-    pub jump_password: Option<Option<SecretString>>,
-}
-
-/// Tells `null` (present, removes) from absence (keeps).
-fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<SecretString>>, D::Error> {
-    Option::deserialize(d).map(Some)
-}
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct CredentialsPatch(BTreeMap<CredentialField, Option<SecretString>>);
 
 impl CredentialsPatch {
-    fn changes(&self) -> [(&'static str, &Option<Option<SecretString>>); 6] {
-        [
-            ("private_key", &self.private_key),
-            ("passphrase", &self.passphrase),
-            ("password", &self.password),
-            ("jump_private_key", &self.jump_private_key),
-            ("jump_passphrase", &self.jump_passphrase),
-            ("jump_password", &self.jump_password),
-        ]
+    /// Sets one secret, or with `None` removes it.
+    pub fn change(&mut self, field: CredentialField, to: Option<SecretString>) {
+        self.0.insert(field, to);
+    }
+
+    /// What it does to one secret, if anything.
+    pub fn of(&self, field: CredentialField) -> Option<&Option<SecretString>> {
+        self.0.get(&field)
     }
 
     /// The credentials after the changes.
-    pub(super) fn applied_to(&self, before: SshCredentials) -> SshCredentials {
-        let mut after = SshCredentials::default();
-        let changes = self.changes();
-        for (field, old) in before.fields() {
-            let change = changes
-                .iter()
-                .find(|(name, _)| *name == field)
-                .and_then(|(_, change)| change.as_ref());
-            let value = match change {
-                Some(new) => new.as_ref(),
-                None => old,
-            };
-            if let Some(value) = value {
-                after.set(field, value.clone());
+    pub(super) fn applied_to(&self, mut credentials: Credentials) -> Credentials {
+        for (&field, to) in &self.0 {
+            match to {
+                Some(value) => credentials.set(field, value.clone()),
+                None => credentials.unset(field),
             }
         }
-        after
+        credentials
     }
 }
 
@@ -91,47 +53,41 @@ pub(super) async fn store(
     key: &DataKey,
     tenant_id: &TenantId,
     source_id: &SourceId,
-    credentials: &SshCredentials,
+    credentials: &Credentials,
 ) -> Result<(), ActionError> {
-    for (field, value) in credentials.fields() {
-        let Some(value) = value.filter(|value| !value.expose_secret().is_empty()) else {
-            continue;
+    for (field, value) in credentials.iter() {
+        let binding = binding(tenant_id, source_id, field);
+        let sealed = key.seal(&binding, value.expose_secret().as_bytes());
+        let fingerprint = match field.is_private_key() {
+            true => ssh_key::fingerprint(value),
+            false => None,
         };
-        let sealed = key.seal(&binding(tenant_id, source_id, field), value.expose_secret().as_bytes());
-        let fingerprint = match field {
-            "private_key" | "jump_private_key" => ssh_key::fingerprint(value),
-            _ => None,
-        };
-        source_credentials::set(conn, tenant_id, source_id, field, &sealed, fingerprint.as_deref()).await?;
+        source_credentials::set(
+            conn,
+            tenant_id,
+            source_id,
+            binding.field,
+            &sealed,
+            fingerprint.as_deref(),
+        )
+        .await?;
     }
     Ok(())
 }
 
-/// Stores what `changes` changed; `after` are the credentials with them applied.
+/// Stores what `changes` changed.
 pub(super) async fn store_changes(
     conn: &mut PgConnection,
     key: &DataKey,
     tenant_id: &TenantId,
     source_id: &SourceId,
     changes: &CredentialsPatch,
-    after: &SshCredentials,
 ) -> Result<(), ActionError> {
-    let mut changed = SshCredentials::default();
-    for (field, change) in changes.changes() {
-        if change.is_none() {
-            continue;
-        }
-        source_credentials::unset(conn, tenant_id, source_id, field).await?;
-        let value = after
-            .fields()
-            .into_iter()
-            .find(|(name, _)| *name == field)
-            .and_then(|(_, value)| value);
-        if let Some(value) = value {
-            changed.set(field, value.clone());
-        }
+    for field in changes.0.keys() {
+        source_credentials::unset(conn, tenant_id, source_id, field.as_str()).await?;
     }
-    store(conn, key, tenant_id, source_id, &changed).await
+    let set = changes.applied_to(Credentials::default());
+    store(conn, key, tenant_id, source_id, &set).await
 }
 
 /// The credentials of a source in clear.
@@ -140,23 +96,21 @@ pub(super) async fn open(
     key: &DataKey,
     tenant_id: &TenantId,
     source_id: &SourceId,
-) -> Result<SshCredentials, ActionError> {
-    let mut credentials = SshCredentials::default();
+) -> Result<Credentials, ActionError> {
+    let mut credentials = Credentials::default();
     for (field, sealed) in source_credentials::sealed(conn, tenant_id, source_id).await? {
-        let value = key.open_text(&binding(tenant_id, source_id, &field), &sealed)?;
-        if !credentials.set(&field, value) {
-            return Err(ActionError::internal(format!(
-                "source {source_id} has an unknown credential {field:?}"
-            )));
-        }
+        let field: CredentialField = field
+            .parse()
+            .map_err(|error| ActionError::internal(format!("source {source_id}: {error}")))?;
+        credentials.set(field, key.open_text(&binding(tenant_id, source_id, field), &sealed)?);
     }
     Ok(credentials)
 }
 
-fn binding<'a>(tenant_id: &'a TenantId, source_id: &'a SourceId, field: &'a str) -> Binding<'a> {
+fn binding<'a>(tenant_id: &'a TenantId, source_id: &'a SourceId, field: CredentialField) -> Binding<'a> {
     Binding {
         tenant_id,
         row: source_id.as_str(),
-        field,
+        field: field.as_str(),
     }
 }

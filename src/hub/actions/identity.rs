@@ -57,7 +57,7 @@ pub async fn approve(hub: &Hub, actor: &Actor, id: &SourceId, approval: Approval
     let mut identity = source.identity;
     match hop {
         Hop::Target => identity.target = Some(fingerprint.to_owned()),
-        Hop::Jump if source.config.jump.is_some() => identity.jump = Some(fingerprint.to_owned()),
+        Hop::Jump if source.config.jump().is_some() => identity.jump = Some(fingerprint.to_owned()),
         Hop::Jump => return Err(ActionError::invalid("/hop", "this source has no jump host")),
     }
     let now = hub.clock.now();

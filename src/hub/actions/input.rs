@@ -1,6 +1,8 @@
 //! JSON into types, with faults that point at the field and repeat nothing of what was sent: it may be secret.
 
-use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
 
 use super::ActionError;
@@ -8,12 +10,22 @@ use crate::domain::field_error::FieldError;
 
 /// Reads a value that stands at `root` in the request (`""` for the whole of it).
 pub fn parse<T: DeserializeOwned>(root: &str, value: Value) -> Result<T, ActionError> {
+    parse_seed(root, PhantomData::<T>, value)
+}
+
+/// As [`parse`], for what can be read only with `seed`.
+pub fn parse_seed<T, S>(root: &str, seed: S, value: Value) -> Result<T, ActionError>
+where
+    S: for<'de> DeserializeSeed<'de, Value = T>,
+{
     let mut faults = Vec::new();
     find_nul(root, &value, &mut faults);
     ActionError::unless_valid(faults)?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer = format!("{root}{}", pointer(error.path()));
-        ActionError::invalid(pointer, without_values(&error.inner().to_string()))
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+    seed.deserialize(tracked).map_err(|error| {
+        let pointer = format!("{root}{}", pointer(&track.path()));
+        ActionError::invalid(pointer, without_values(&error.to_string()))
     })
 }
 
@@ -75,10 +87,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::hub::actions::sources::NewSource;
+    use crate::{domain::source::SourceConfig, hub::actions::sources::NewSource};
+
+    fn read(value: Value) -> Result<SourceConfig, ActionError> {
+        let new: NewSource = parse("", value)?;
+        parse_seed("/config", new.kind, new.config)
+    }
 
     fn fault(value: Value) -> (String, String) {
-        match parse::<NewSource>("", value) {
+        match read(value) {
             Err(ActionError::Invalid(mut faults)) => {
                 let fault = faults.remove(0);
                 (fault.pointer, fault.detail)
@@ -94,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_fault_points_at_its_field() {
-        assert!(parse::<NewSource>("", source()).is_ok());
+        assert!(read(source()).is_ok());
         let mut port = source();
         port["config"]["port"] = json!(70000);
         assert_eq!(fault(port).0, "/config/port");

@@ -40,7 +40,7 @@ fn view(source: Source, facts: &[CredentialFacts]) -> SourceView {
         credentials: credentials.collect(),
         id: source.id,
         name: source.name,
-        kind: source.kind,
+        kind: source.config.kind(),
         config: source.config,
         identity: IdentityView {
             pinned: source.identity,

@@ -1,9 +1,10 @@
 //! Sources: add, look, change, delete.
 
 use serde::Deserialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{ActionError, Actor, List, ListQuery, audit, credentials, error::conflict_on, names, source_views};
+use super::{ActionError, Actor, List, ListQuery, audit, credentials, error::conflict_on, input, names, source_views};
 use crate::{
     db::{
         DbError, jobs,
@@ -11,7 +12,7 @@ use crate::{
     },
     domain::{
         ids::SourceId,
-        source::{PinnedIdentity, SourceKind, SshConfig, SshCredentials},
+        source::{Credentials, PinnedIdentity, SourceConfig, SourceKind},
         user::Role,
     },
     hub::{Hub, views::SourceView},
@@ -25,10 +26,12 @@ pub struct NewSource {
     pub name: String,
     /// Decides how it is read.
     pub kind: SourceKind,
-    /// Where and what.
-    pub config: SshConfig,
-    /// What opens it. Goes in, never comes out.
-    pub credentials: SshCredentials,
+    /// Where and what; which fields there are depends on the kind.
+    #[schema(value_type = SourceConfig)]
+    pub config: Value,
+    /// What opens it, by field. Goes in, never comes out.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, write_only)]
+    pub credentials: Credentials,
 }
 
 /// What to change of a source; what is absent stays.
@@ -40,23 +43,23 @@ pub struct SourcePatch {
     pub name: Option<String>,
     /// Merged into the configuration: absent fields stay, `null` removes (`jump`, `exclude`), lists are replaced.
     #[serde(default)]
-    pub config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub config: Option<serde_json::Map<String, Value>>,
     /// Credentials to set, or with `null` to remove.
     #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Option<String>>>, write_only)]
     pub credentials: Option<credentials::CredentialsPatch>,
 }
 
 /// Adds a source. It is not looked at: order a probe for that.
 pub async fn create(hub: &Hub, actor: &Actor, new: NewSource) -> Result<SourceView, ActionError> {
     actor.require(Role::Operator)?;
+    let config = input::parse_seed("/config", new.kind, new.config)?;
     let mut faults = names::faults("/name", &new.name);
-    faults.extend(new.config.validate());
-    faults.extend(new.credentials.validate(&new.config));
+    faults.extend(config.validate(&new.credentials));
     ActionError::unless_valid(faults)?;
     let fields = SourceFields {
         name: new.name.trim().to_owned(),
-        kind: new.kind,
-        config: new.config,
+        config,
     };
     let id = SourceId::generate();
     let mut tx = hub.begin().await?;
@@ -93,7 +96,6 @@ pub async fn update(hub: &Hub, actor: &Actor, id: &SourceId, patch: SourcePatch)
     let before = lock_present(&mut tx, actor, id).await?;
     let fields = SourceFields {
         name: patch.name.unwrap_or_else(|| before.name.clone()),
-        kind: before.kind,
         config: match patch.config {
             Some(changes) => merged(&before.config, changes)?,
             None => before.config.clone(),
@@ -104,8 +106,7 @@ pub async fn update(hub: &Hub, actor: &Actor, id: &SourceId, patch: SourcePatch)
     let changes = patch.credentials.unwrap_or_default();
     let credentials = changes.applied_to(old_credentials);
     let mut faults = names::faults("/name", &fields.name);
-    faults.extend(fields.config.validate());
-    faults.extend(credentials.validate(&fields.config));
+    faults.extend(fields.config.validate(&credentials));
     ActionError::unless_valid(faults)?;
 
     let identity = still_pinned(&before, &fields.config);
@@ -114,7 +115,7 @@ pub async fn update(hub: &Hub, actor: &Actor, id: &SourceId, patch: SourcePatch)
     let source = sources::update(&mut tx, &actor.tenant_id, id, &fields, &identity)
         .await
         .map_err(|error| name_taken(error, &fields.name))?;
-    credentials::store_changes(&mut tx, &key, &actor.tenant_id, id, &changes, &credentials).await?;
+    credentials::store_changes(&mut tx, &key, &actor.tenant_id, id, &changes).await?;
     audit::record(&mut tx, actor, "source.update", Some(id.as_str())).await?;
     let view = source_views::one(&mut tx, actor, source).await?;
     hub.commit(tx).await?;
@@ -155,7 +156,7 @@ fn name_taken(error: DbError, name: &str) -> ActionError {
 }
 
 /// The configuration with `changes` merged in (RFC 7396, one level deep; `jump` is replaced as a whole).
-fn merged(config: &SshConfig, changes: serde_json::Map<String, serde_json::Value>) -> Result<SshConfig, ActionError> {
+fn merged(config: &SourceConfig, changes: serde_json::Map<String, Value>) -> Result<SourceConfig, ActionError> {
     let mut value = serde_json::to_value(config).map_err(ActionError::internal)?;
     if let Some(fields) = value.as_object_mut() {
         for (name, change) in changes {
@@ -166,16 +167,14 @@ fn merged(config: &SshConfig, changes: serde_json::Map<String, serde_json::Value
             }
         }
     }
-    super::input::parse("/config", value)
+    input::parse_seed("/config", config.kind(), value)
 }
 
 /// The identities that still belong to the machines of the new configuration.
-fn still_pinned(before: &Source, after: &SshConfig) -> PinnedIdentity {
+fn still_pinned(before: &Source, after: &SourceConfig) -> PinnedIdentity {
     let old = &before.config;
-    let machine = |host: &str, port: u16| (host.to_ascii_lowercase(), port);
-    let same_target = machine(&old.host, old.port) == machine(&after.host, after.port);
-    let jump = |config: &SshConfig| config.jump.as_ref().map(|jump| machine(&jump.host, jump.port));
-    let same_jump = jump(old) == jump(after);
+    let same_target = old.target() == after.target();
+    let same_jump = old.jump() == after.jump();
     // The same name may mean another machine when it is resolved from another place.
     PinnedIdentity {
         target: before.identity.target.clone().filter(|_| same_target && same_jump),

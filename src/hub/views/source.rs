@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{
     ids::{SourceId, UserId},
-    source::{PinnedIdentity, SourceKind, SshConfig},
+    source::{PinnedIdentity, SourceConfig, SourceKind},
 };
 
 /// One server to back up.
@@ -18,8 +18,8 @@ pub struct SourceView {
     pub name: String,
     /// Decides how it is read.
     pub kind: SourceKind,
-    /// Where and what.
-    pub config: SshConfig,
+    /// Where and what; which fields there are depends on the kind.
+    pub config: SourceConfig,
     /// Which credentials are set; never their values.
     pub credentials: Vec<CredentialView>,
     /// The approved identities.

@@ -35,7 +35,7 @@ pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, Jo
     if brief.recipients.is_empty() {
         return Err(brief_lacks("a recipient to encrypt to"));
     }
-    let (kind, host) = (source.kind, source.config.host.clone());
+    let (kind, host) = (source.config.kind(), source.config.target().host.to_owned());
     let message = format!("Connecting to {host}");
     attempt.phase(node, "connecting", &message).await;
     let connector = connectors::open::open(source, node.connector_context())?;

@@ -24,9 +24,9 @@ pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, Jo
         .await?
         .source
         .ok_or_else(|| brief_lacks("the source"))?;
-    let message = format!("Connecting to {}", source.config.host);
+    let message = format!("Connecting to {}", source.config.target().host);
     attempt.phase(node, "connecting", &message).await;
-    let host = source.config.host.clone();
+    let host = source.config.target().host.to_owned();
     let connector = connectors::open::open(source, node.connector_context())?;
     let found = connector.probe(attempt.cancel.clone()).await?;
     attempt.check()?;

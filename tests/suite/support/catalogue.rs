@@ -6,7 +6,7 @@ use xvault::{
     domain::{
         ids::{SourceId, TenantId, WorkerId},
         job::Job,
-        source::{SourceKind, SshConfig},
+        source::{SourceConfig, SshConfig},
     },
     queue,
 };
@@ -28,15 +28,14 @@ pub async fn source_at(conn: &mut PgConnection, tenant: &TenantId, host: &str) -
     let id = SourceId::generate();
     let fields = sources::SourceFields {
         name: id.to_string(),
-        kind: SourceKind::Ssh,
-        config: SshConfig {
+        config: SourceConfig::Ssh(SshConfig {
             host: host.into(),
             port: 22,
             user: "backup".into(),
             paths: vec!["/srv".into()],
             exclude: vec![],
             jump: None,
-        },
+        }),
     };
     sources::insert(conn, tenant, &id, &fields).await.expect("a source");
     id

@@ -6,8 +6,12 @@ use std::{path::PathBuf, sync::Arc};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use xvault::{
-    connectors::{ConnectorContext, egress::EgressPolicy, ssh::session::SshSession},
-    domain::{brief::SourceBrief, job::JobError},
+    connectors::{
+        ConnectorContext,
+        egress::EgressPolicy,
+        ssh::{SshSource, session::SshSession},
+    },
+    domain::job::JobError,
 };
 
 use super::scratch::temp_dir;
@@ -29,13 +33,13 @@ impl Place {
         Self { ctx, tmp }
     }
 
-    pub async fn connect(&self, brief: &SourceBrief) -> Result<SshSession, JobError> {
-        SshSession::connect(brief, &self.ctx).await
+    pub async fn connect(&self, source: &SshSource) -> Result<SshSession, JobError> {
+        SshSession::connect(source, &self.ctx).await
     }
 
     /// The error of a connection that must fail, which must leave nothing behind.
-    pub async fn refused(&self, brief: &SourceBrief) -> JobError {
-        let error = match self.connect(brief).await {
+    pub async fn refused(&self, source: &SshSource) -> JobError {
+        let error = match self.connect(source).await {
             Ok(_) => panic!("connected"),
             Err(error) => error,
         };
@@ -51,6 +55,6 @@ impl Place {
 }
 
 /// For filling in credentials.
-pub fn secret(text: &str) -> Option<SecretString> {
-    Some(SecretString::from(text))
+pub fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
 }

@@ -3,7 +3,7 @@
 //! ```ignore
 //! let server = Sshd::start();                               // a shell for whoever runs the suite, by key
 //! let server = Sshd::with(Setup { login: Login::Fresh, ..Setup::default() });   // another user, also by password
-//! let brief = server.brief(SourceKind::Ssh, &["/srv"]);     // approved, with the accepted key
+//! let source = server.source(SourceKind::Ssh, &["/srv"]);     // approved, with the accepted key
 //! ```
 
 use std::{
@@ -19,9 +19,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
-use xvault::domain::{
-    brief::{ExposedCredentials, SourceBrief},
-    source::{JumpConfig, PinnedIdentity, SourceKind, SshConfig, SshCredentials},
+use xvault::{
+    connectors::ssh::SshSource,
+    domain::source::{CredentialField, Credentials, JumpConfig, PinnedIdentity, SourceKind, SshConfig},
 };
 
 use super::{account::Account, scratch::temp_dir, spawner, ssh_keys};
@@ -176,18 +176,18 @@ impl Sshd {
     }
 
     /// A source at this server: approved, opened by the accepted key.
-    pub fn brief(&self, kind: SourceKind, paths: &[&str]) -> SourceBrief {
-        SourceBrief {
-            kind,
+    pub fn source(&self, kind: SourceKind, paths: &[&str]) -> SshSource {
+        let mut credentials = Credentials::default();
+        let key = SecretString::from(ssh_keys::accepted().private.as_str());
+        credentials.set(CredentialField::PrivateKey, key);
+        SshSource {
             config: self.config(paths),
-            credentials: ExposedCredentials(SshCredentials {
-                private_key: Some(SecretString::from(ssh_keys::accepted().private.as_str())),
-                ..SshCredentials::default()
-            }),
+            credentials,
             identity: PinnedIdentity {
                 target: Some(self.fingerprint()),
                 jump: None,
             },
+            runs_commands: kind == SourceKind::Ssh,
         }
     }
 

@@ -2,17 +2,22 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     connectors::{
         open::ConnectorContext,
         ssh::{
+            SshSource,
             askpass::SecretFile,
             key::{self, PreparedKey},
         },
     },
-    domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError},
+    domain::{
+        error_code::ErrorCode,
+        job::JobError,
+        source::CredentialField::{JumpPassphrase, JumpPassword, JumpPrivateKey, Passphrase, Password, PrivateKey},
+    },
 };
 
 /// A way to prove who we are.
@@ -53,8 +58,8 @@ impl fmt::Display for Hop {
 
 impl Hop {
     /// The jump host of a source, if it has one.
-    pub(crate) async fn jump(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Option<Self>, JobError> {
-        let Some(jump) = &brief.config.jump else {
+    pub(crate) async fn jump(source: &SshSource, ctx: &ConnectorContext) -> Result<Option<Self>, JobError> {
+        let Some(jump) = &source.config.jump else {
             return Ok(None);
         };
         let mut hop = Self {
@@ -64,26 +69,23 @@ impl Hop {
             is_jump: true,
             logins: Vec::new(),
         };
-        let with = &brief.credentials.0;
-        hop.prepare(
-            [&with.jump_private_key, &with.jump_passphrase, &with.jump_password],
-            ctx,
-        )
-        .await?;
+        let fields = [JumpPrivateKey, JumpPassphrase, JumpPassword];
+        hop.prepare(fields.map(|field| source.credentials.get(field)), ctx)
+            .await?;
         Ok(Some(hop))
     }
 
     /// The source itself.
-    pub(crate) async fn target(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Self, JobError> {
+    pub(crate) async fn target(source: &SshSource, ctx: &ConnectorContext) -> Result<Self, JobError> {
         let mut hop = Self {
-            host: brief.config.host.clone(),
-            port: brief.config.port,
-            user: brief.config.user.clone(),
+            host: source.config.host.clone(),
+            port: source.config.port,
+            user: source.config.user.clone(),
             is_jump: false,
             logins: Vec::new(),
         };
-        let with = &brief.credentials.0;
-        hop.prepare([&with.private_key, &with.passphrase, &with.password], ctx)
+        let fields = [PrivateKey, Passphrase, Password];
+        hop.prepare(fields.map(|field| source.credentials.get(field)), ctx)
             .await?;
         Ok(hop)
     }
@@ -91,17 +93,15 @@ impl Hop {
     /// A key goes first: it proves without revealing.
     async fn prepare(
         &mut self,
-        [key, passphrase, password]: [&Option<SecretString>; 3],
+        [key, passphrase, password]: [Option<&SecretString>; 3],
         ctx: &ConnectorContext,
     ) -> Result<(), JobError> {
-        let given = |s: &&SecretString| !s.expose_secret().is_empty();
         let whose = format!("{}@{self}", self.user);
-        if let Some(key) = key.as_ref().filter(given) {
-            let passphrase = passphrase.as_ref().filter(given);
+        if let Some(key) = key {
             self.logins
                 .push(Login::Key(key::prepare(&whose, key, passphrase, ctx).await?));
         }
-        if let Some(password) = password.as_ref().filter(given) {
+        if let Some(password) = password {
             let file = SecretFile::new(password).map_err(|error| {
                 JobError::new(
                     ErrorCode::Internal,

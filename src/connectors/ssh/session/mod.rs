@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use openssh::{Child, ChildStdin, ChildStdout, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::super::open::ConnectorContext;
-use crate::domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError, source::SourceKind};
+use super::{super::open::ConnectorContext, SshSource};
+use crate::domain::{error_code::ErrorCode, job::JobError};
 
 mod child;
 mod classify;
@@ -41,7 +41,7 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct SshSession {
     link: Arc<Link>,
-    kind: SourceKind,
+    runs_commands: bool,
     target: Reached,
     jump: Option<Reached>,
 }
@@ -73,21 +73,21 @@ impl SshSession {
     ///
     /// # Errors
     /// Every way this can fail has its own code; see [`ErrorCode`].
-    pub async fn connect(brief: &SourceBrief, ctx: &ConnectorContext) -> Result<Self, JobError> {
-        let jump_hop = Hop::jump(brief, ctx).await?;
-        let target_hop = Hop::target(brief, ctx).await?;
+    pub async fn connect(source: &SshSource, ctx: &ConnectorContext) -> Result<Self, JobError> {
+        let jump_hop = Hop::jump(source, ctx).await?;
+        let target_hop = Hop::target(source, ctx).await?;
         let dialer = Dialer::new(ctx)?;
         let jump = match &jump_hop {
             None => None,
             Some(hop) => {
-                let trust = Trust::pinned(brief.identity.jump.as_deref());
+                let trust = Trust::pinned(source.identity.jump.as_deref());
                 let reached = dialer.dial(hop, None, &trust).await;
                 Some(reached.map_err(|e| e.into_error(hop, &trust))?)
             }
         };
-        let trust = Trust::pinned(brief.identity.target.as_deref());
+        let trust = Trust::pinned(source.identity.target.as_deref());
         match dialer.dial(&target_hop, jump.as_ref(), &trust).await {
-            Ok(target) => Ok(Self::over(brief.kind, &target_hop, target, jump)),
+            Ok(target) => Ok(Self::over(source.runs_commands, &target_hop, target, jump)),
             Err(not_reached) => {
                 close_all(jump).await;
                 Err(not_reached.into_error(&target_hop, &trust))
@@ -96,7 +96,7 @@ impl SshSession {
     }
 
     /// A session over hops that were reached already.
-    pub(super) fn over(kind: SourceKind, hop: &Hop, target: Reached, jump: Option<Reached>) -> Self {
+    pub(super) fn over(runs_commands: bool, hop: &Hop, target: Reached, jump: Option<Reached>) -> Self {
         let session = Session::resume_mux(target.master.ctl().into(), None);
         let link = Arc::new(Link {
             session: Arc::new(session),
@@ -106,7 +106,7 @@ impl SshSession {
         });
         Self {
             link,
-            kind,
+            runs_commands,
             target,
             jump,
         }
@@ -127,12 +127,12 @@ impl SshSession {
         self.link.is_lost().await
     }
 
-    /// True if the account runs commands. Always false, without asking, for kind `sftp`.
+    /// True if the account runs commands. Always false, without asking, if none may be run.
     ///
     /// # Errors
     /// If the connection is lost or refuses channels.
     pub async fn has_shell(&self) -> Result<bool, JobError> {
-        if self.kind != SourceKind::Ssh {
+        if !self.runs_commands {
             return Ok(false);
         }
         // An account that serves only SFTP starts that for any command; no input ends it.
@@ -177,7 +177,7 @@ impl SshSession {
     }
 
     async fn start(&self, script: &str, stdin: Stdio) -> Result<RemoteChild, JobError> {
-        if self.kind != SourceKind::Ssh {
+        if !self.runs_commands {
             let text = format!("a command was to be run on {}, a source of kind sftp", self.place());
             return Err(JobError::new(ErrorCode::Internal, text, ""));
         }

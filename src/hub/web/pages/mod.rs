@@ -30,6 +30,7 @@ mod shell;
 mod sign_in;
 mod snapshots;
 mod source_detail;
+mod source_facts;
 mod source_form;
 mod source_input;
 mod source_rows;

@@ -9,6 +9,7 @@ use super::{
     id::Id,
     live,
     shell::{Section, Shell},
+    source_facts::{Fact, address, facts},
     source_rows::{SourceRow, is_approved},
     visit::{Answer, Post, Visit},
 };
@@ -17,6 +18,7 @@ use crate::{
     domain::{
         ids::SourceId,
         job::{JobKind, JobState},
+        source::Machine,
     },
     hub::{
         actions::{
@@ -49,29 +51,20 @@ impl ToApprove {
     /// The first hop on the way whose key the probe showed and nobody approved yet.
     fn of(source: &SourceView, found: &Found) -> Option<Self> {
         let (config, pinned) = (&source.config, &source.identity.pinned);
-        let via = config.jump.as_ref();
+        let via = config.jump();
         let jump = via.and_then(|jump| {
             let (keys, step) = (&found.jump_host_keys, Some(1));
-            Self::of_hop("jump", &jump.host, jump.port, keys, found, pinned.jump.as_deref(), step)
+            Self::of_hop("jump", jump, keys, found, pinned.jump.as_deref(), step)
         });
         jump.or_else(|| {
             let (keys, step) = (&found.host_keys, via.map(|_| 2));
-            Self::of_hop(
-                "target",
-                &config.host,
-                config.port,
-                keys,
-                found,
-                pinned.target.as_deref(),
-                step,
-            )
+            Self::of_hop("target", config.target(), keys, found, pinned.target.as_deref(), step)
         })
     }
 
     fn of_hop(
         hop: &'static str,
-        host: &str,
-        port: u16,
+        Machine { host, port }: Machine<'_>,
         keys: &[FoundKey],
         found: &Found,
         pinned: Option<&str>,
@@ -122,6 +115,8 @@ impl ToApprove {
 struct SourcePage {
     shell: Shell,
     live: String,
+    address: String,
+    facts: Vec<Fact>,
     source: SourceView,
     standing: &'static str,
     /// The last probe, in whatever state.
@@ -171,6 +166,8 @@ pub async fn show(Id(id): Id<SourceId>, visit: Visit) -> Answer {
     visit.page(&SourcePage {
         shell: visit.shell(Section::Sources),
         live: live::address(watched),
+        address: address(&source.config),
+        facts: facts(&source.config),
         standing,
         checking,
         failed_probe: probe.clone().filter(|job| job.state == JobState::Failed),

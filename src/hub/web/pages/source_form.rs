@@ -16,7 +16,12 @@ use super::{
     visit::{Answer, Post, Visit},
 };
 use crate::{
-    domain::{field_error::FieldError, ids::SourceId, source::SourceKind, user::Role},
+    domain::{
+        field_error::FieldError,
+        ids::SourceId,
+        source::{SourceConfig, SourceKind},
+        user::Role,
+    },
     hub::{
         actions::{
             ActionError, jobs,
@@ -74,7 +79,7 @@ impl SourceForm {
     }
 
     fn of(source: &SourceView) -> Self {
-        let config = &source.config;
+        let (SourceConfig::Ssh(config) | SourceConfig::Sftp(config)) = &source.config;
         let jump = config.jump.as_ref();
         Self {
             kind: source.kind.as_str().into(),
@@ -182,21 +187,7 @@ pub async fn new(visit: Visit) -> Answer {
 
 /// `POST /sources/new`: adds the source and looks at it at once.
 pub async fn create(Post { visit, form }: Post) -> Answer {
-    let wanted = config(&form).and_then(|config| {
-        Ok(NewSource {
-            name: form.text("name").to_owned(),
-            kind: form
-                .text("kind")
-                .parse::<SourceKind>()
-                .map_err(|detail| vec![FieldError::new("/kind", detail)])?,
-            config,
-            credentials: credentials(&form),
-        })
-    });
-    let created = match wanted {
-        Ok(new) => sources::create(&visit.hub, &visit.actor, new).await,
-        Err(faults) => Err(ActionError::Invalid(faults)),
-    };
+    let created = add(&visit, &form).await;
     match created {
         Ok(source) => {
             jobs::order_probe(&visit.hub, &visit.actor, &source.id).await?;
@@ -211,6 +202,19 @@ pub async fn create(Post { visit, form }: Post) -> Answer {
             ))
         }
     }
+}
+
+async fn add(visit: &Visit, form: &Form) -> Result<SourceView, ActionError> {
+    let kind = form.text("kind").parse::<SourceKind>();
+    let kind = kind.map_err(|detail| ActionError::invalid("/kind", detail))?;
+    let config = config(form).map_err(ActionError::Invalid)?;
+    let new = NewSource {
+        name: form.text("name").to_owned(),
+        kind,
+        config: serde_json::to_value(config).map_err(ActionError::internal)?,
+        credentials: credentials(form),
+    };
+    sources::create(&visit.hub, &visit.actor, new).await
 }
 
 /// `GET /sources/{id}/edit`

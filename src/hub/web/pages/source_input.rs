@@ -7,7 +7,7 @@ use super::{error::PageError, form::Form};
 use crate::{
     domain::{
         field_error::FieldError,
-        source::{JumpConfig, SshConfig, SshCredentials},
+        source::{CredentialField, Credentials, JumpConfig, SshConfig},
     },
     hub::actions::CredentialsPatch,
 };
@@ -43,24 +43,14 @@ pub fn config(form: &Form) -> Result<SshConfig, Vec<FieldError>> {
     Err(faults)
 }
 
-/// Every credential; also the names of the form's fields.
-const FIELDS: [&str; 6] = [
-    "private_key",
-    "passphrase",
-    "password",
-    "jump_private_key",
-    "jump_passphrase",
-    "jump_password",
-];
-
-/// The credentials of a new source.
-pub fn credentials(form: &Form) -> SshCredentials {
-    let mut credentials = SshCredentials::default();
+/// The credentials of a new source. The form's fields have their names.
+pub fn credentials(form: &Form) -> Credentials {
+    let mut credentials = Credentials::default();
     let without_jump = form.text("jump_host").trim().is_empty();
-    for field in FIELDS
-        .into_iter()
-        .filter(|field| !without_jump || !field.starts_with("jump_"))
-    {
+    for &field in CredentialField::ALL {
+        if without_jump && field.is_of_jump() {
+            continue;
+        }
         if let Some(secret) = secret(form, field) {
             credentials.set(field, secret);
         }
@@ -69,9 +59,9 @@ pub fn credentials(form: &Form) -> SshCredentials {
 }
 
 /// Browsers send line breaks as CR LF, which OpenSSH does not take in a key; and a pasted key may lack its last one.
-fn secret(form: &Form, field: &str) -> Option<SecretString> {
-    let secret = form.given(field)?;
-    if !field.ends_with("private_key") {
+fn secret(form: &Form, field: CredentialField) -> Option<SecretString> {
+    let secret = form.given(field.as_str())?;
+    if !field.is_private_key() {
         return Some(secret.into());
     }
     let key = secret.trim();
@@ -82,24 +72,18 @@ fn secret(form: &Form, field: &str) -> Option<SecretString> {
 /// A new key does not take over the old one's passphrase, and without a jump host nothing of it is kept.
 pub fn credential_changes(form: &Form) -> CredentialsPatch {
     let without_jump = form.text("jump_host").trim().is_empty();
-    let change = |field: &str| {
-        let key = field.replace("passphrase", "private_key");
-        let new_key = key != field && secret(form, &key).is_some();
-        let removed = form.all("forget").any(|name| name == field) || (without_jump && field.starts_with("jump_"));
+    let mut patch = CredentialsPatch::default();
+    for &field in CredentialField::ALL {
+        let new_key = field.key_of_passphrase().is_some_and(|key| secret(form, key).is_some());
+        let forgotten = form.all("forget").any(|name| name == field.as_str());
+        let removed = forgotten || (without_jump && field.is_of_jump());
         match secret(form, field) {
-            Some(secret) if !removed => Some(Some(secret)),
-            _ if removed || new_key => Some(None),
-            _ => None,
+            Some(secret) if !removed => patch.change(field, Some(secret)),
+            _ if removed || new_key => patch.change(field, None),
+            _ => {}
         }
-    };
-    CredentialsPatch {
-        private_key: change("private_key"),
-        passphrase: change("passphrase"),
-        password: change("password"),
-        jump_private_key: change("jump_private_key"),
-        jump_passphrase: change("jump_passphrase"),
-        jump_password: change("jump_password"),
     }
+    patch
 }
 
 /// The whole configuration as a patch: a jump host that is gone is removed.
@@ -118,16 +102,17 @@ mod tests {
 
     use super::*;
 
-    fn change(change: &Option<Option<SecretString>>) -> Option<Option<&str>> {
-        change
-            .as_ref()
+    fn change(patch: &CredentialsPatch, field: CredentialField) -> Option<Option<&str>> {
+        patch
+            .of(field)
             .map(|secret| secret.as_ref().map(|secret| secret.expose_secret()))
     }
 
     #[test]
     fn keys_arrive_as_openssh_wants_them() {
         let form = Form::parse(b"private_key=%0D%0A-----BEGIN%0D%0Aabc%0D%0A-----END");
-        let key = credentials(&form).private_key.unwrap();
+        let credentials = credentials(&form);
+        let key = credentials.get(CredentialField::PrivateKey).unwrap();
         assert_eq!(key.expose_secret(), "-----BEGIN\nabc\n-----END\n");
     }
 
@@ -136,17 +121,17 @@ mod tests {
         let patch = credential_changes(&Form::parse(
             b"password=&private_key=k&forget=jump_password&jump_host=b",
         ));
-        assert_eq!(change(&patch.password), None);
-        assert_eq!(change(&patch.private_key), Some(Some("k\n")));
+        assert_eq!(change(&patch, CredentialField::Password), None);
+        assert_eq!(change(&patch, CredentialField::PrivateKey), Some(Some("k\n")));
         assert_eq!(
-            change(&patch.passphrase),
+            change(&patch, CredentialField::Passphrase),
             Some(None),
             "the old passphrase belongs to the old key"
         );
-        assert_eq!(change(&patch.jump_password), Some(None));
-        assert_eq!(change(&patch.jump_private_key), None);
+        assert_eq!(change(&patch, CredentialField::JumpPassword), Some(None));
+        assert_eq!(change(&patch, CredentialField::JumpPrivateKey), None);
         let direct = credential_changes(&Form::parse(b"jump_host=&jump_password=x"));
-        assert_eq!(change(&direct.jump_password), Some(None));
+        assert_eq!(change(&direct, CredentialField::JumpPassword), Some(None));
     }
 
     #[test]

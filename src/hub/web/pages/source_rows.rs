@@ -1,6 +1,6 @@
 //! How well a source is protected, for lists and for its own page.
 
-use super::{error::PageError, visit::Visit};
+use super::{error::PageError, source_facts::address, visit::Visit};
 use crate::{
     db::{jobs::JobFilter, snapshots::SnapshotFilter},
     domain::{
@@ -69,6 +69,11 @@ impl SourceRow {
         }
     }
 
+    /// Where it is.
+    pub fn address(&self) -> String {
+        address(&self.source.config)
+    }
+
     /// Outcomes of the last backups, oldest first.
     pub fn history(&self) -> &[JobState] {
         &self.outcomes
@@ -78,7 +83,7 @@ impl SourceRow {
 /// True if every identity on the way to the source is approved.
 pub fn is_approved(source: &SourceView) -> bool {
     let pinned = &source.identity.pinned;
-    pinned.target.is_some() && (source.config.jump.is_none() || pinned.jump.is_some())
+    pinned.target.is_some() && (source.config.jump().is_none() || pinned.jump.is_some())
 }
 
 /// True if the snapshot can be restored, as far as is known.

@@ -1,0 +1,137 @@
+//! Sources: what a user says about a server, and the rules that make it acceptable. A file per way of
+//! access; [`SourceConfig`] joins them.
+
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeSeed};
+
+use super::field_error::FieldError;
+
+mod checks;
+mod credentials;
+mod ssh;
+
+pub use credentials::{CredentialField, Credentials};
+pub use ssh::{JumpConfig, SshConfig};
+
+/// The kind of a source; it decides the connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A server with a shell: remote `tar`, or SFTP on the same connection.
+    Ssh,
+    /// An account that serves SFTP; no command is ever run.
+    Sftp,
+}
+
+impl SourceKind {
+    /// Every kind.
+    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp];
+
+    /// The stable text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Sftp => "sftp",
+        }
+    }
+}
+
+impl std::str::FromStr for SourceKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| {
+                let known: Vec<_> = Self::ALL.iter().map(|kind| kind.as_str()).collect();
+                format!("unknown kind {text:?}; one of: {}", known.join(", "))
+            })
+    }
+}
+
+/// Where and what to capture. Serialises to the fields alone: the kind stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum SourceConfig {
+    /// Of kind [`SourceKind::Ssh`].
+    Ssh(SshConfig),
+    /// Of kind [`SourceKind::Sftp`].
+    Sftp(SshConfig),
+}
+
+/// A machine that a connection is made to: host as the user wrote it, and port.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
+    /// Host name or address.
+    pub host: &'a str,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl PartialEq for Machine<'_> {
+    /// Host names have no letter case.
+    fn eq(&self, other: &Self) -> bool {
+        self.host.eq_ignore_ascii_case(other.host) && self.port == other.port
+    }
+}
+
+/// Reads the configuration of a source of this kind.
+impl<'de> DeserializeSeed<'de> for SourceKind {
+    type Value = SourceConfig;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<SourceConfig, D::Error> {
+        Ok(match self {
+            Self::Ssh => SourceConfig::Ssh(Deserialize::deserialize(from)?),
+            Self::Sftp => SourceConfig::Sftp(Deserialize::deserialize(from)?),
+        })
+    }
+}
+
+impl SourceConfig {
+    /// Its kind.
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Self::Ssh(_) => SourceKind::Ssh,
+            Self::Sftp(_) => SourceKind::Sftp,
+        }
+    }
+
+    /// Every fault of the configuration and of the credentials that go with it; empty if both are
+    /// acceptable. Pointers are relative to the request's root (`/config/host`).
+    pub fn validate(&self, credentials: &Credentials) -> Vec<FieldError> {
+        let (Self::Ssh(config) | Self::Sftp(config)) = self;
+        let mut errors = config.validate();
+        errors.extend(credentials.validate(self.kind()));
+        errors.extend(config.validate_logins(credentials));
+        errors
+    }
+
+    /// The machine whose identity is approved as the target's.
+    pub fn target(&self) -> Machine<'_> {
+        let (Self::Ssh(config) | Self::Sftp(config)) = self;
+        Machine {
+            host: &config.host,
+            port: config.port,
+        }
+    }
+
+    /// The machine that the connection goes through, if there is one.
+    pub fn jump(&self) -> Option<Machine<'_>> {
+        let (Self::Ssh(config) | Self::Sftp(config)) = self;
+        config.jump.as_ref().map(|jump| Machine {
+            host: &jump.host,
+            port: jump.port,
+        })
+    }
+}
+
+/// The approved identities of a source: OpenSSH fingerprints (`SHA256:…`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PinnedIdentity {
+    /// Of the source itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Of the jump host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump: Option<String>,
+}
