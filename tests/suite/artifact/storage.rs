@@ -11,7 +11,7 @@ use std::{
 use xvault::{
     domain::{
         error_code::ErrorCode,
-        ids::{SnapshotId, WorkerId},
+        ids::{SnapshotId, StorageId, WorkerId},
         snapshot::{ArtifactFile, SnapshotKey},
     },
     storage::{Storage, StorageError, local_fs::LocalFs},
@@ -114,6 +114,52 @@ fn what_a_crash_left_goes_at_the_next_start() {
     assert!(!stale.exists());
     assert_eq!(storage.list().unwrap().count(), 1);
     storage.delete(&key).unwrap();
+}
+
+#[test]
+fn while_the_disk_is_away_nothing_is_gone_and_nothing_is_removed() {
+    let bench = Bench::new("away");
+    let (base, away) = (bench.path("storage"), bench.path("away"));
+    let id = StorageId::generate();
+    bench.storage.mark(&id).unwrap();
+    store(&bench.storage, &bench.key);
+    let place = base.join(bench.key.prefix());
+
+    fs::rename(&base, &away).unwrap();
+    fs::create_dir(&base).unwrap();
+    let not_ours = |result: Result<(), StorageError>| {
+        let error = result.unwrap_err();
+        assert!(matches!(error, StorageError::NotOurs { .. }), "{error}");
+    };
+    let (storage, key) = (&bench.storage, &bench.key);
+    not_ours(storage.check());
+    not_ours(storage.delete(key));
+    not_ours(storage.head(key, ArtifactFile::Backup).map(drop));
+    not_ours(storage.open(key, ArtifactFile::Backup).map(drop));
+    not_ours(storage.list().map(drop));
+    not_ours(storage.arrived(key).map(drop));
+    let other = SnapshotKey {
+        snapshot_id: SnapshotId::generate(),
+        ..key.clone()
+    };
+    not_ours(storage.stage(&other).map(drop));
+
+    // Another disk than the one whose lock we have comes back; from then on its lock is ours.
+    let copy = Command::new("cp").arg("-a").arg(&away).arg(bench.path("copy")).status();
+    assert!(copy.unwrap().success());
+    fs::remove_dir(&base).unwrap();
+    fs::rename(bench.path("copy"), &base).unwrap();
+    storage.check().unwrap();
+    assert!(matches!(
+        LocalFs::open(&base, WorkerId::generate()).err(),
+        Some(StorageError::InUse { .. })
+    ));
+    storage.delete(key).unwrap();
+    assert!(!place.exists());
+    assert!(matches!(
+        storage.head(key, ArtifactFile::Backup),
+        Err(StorageError::NotFound { .. })
+    ));
 }
 
 /// A file system of a few megabytes, gone with the value.
