@@ -22,9 +22,13 @@ pub fn run() -> anyhow::Result<()> {
 
 /// Our tables, the queue's tables, and the workers' rights on them. Safe to run from many processes at once.
 pub(super) async fn up_to_date(pool: &PgPool, worker_password: Option<&SecretString>) -> anyhow::Result<()> {
-    db::migrate(pool)
+    let ours = db::migrate(pool)
         .await
         .context("cannot bring the database up to date")?;
+    if !ours {
+        tracing::warn!("a newer version of xVault has migrated the database; leaving schema and rights as they are");
+        return Ok(());
+    }
     queue::setup(pool).await.context("cannot set up the queue's tables")?;
     db::roles::apply(pool, worker_password)
         .await

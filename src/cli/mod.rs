@@ -41,7 +41,7 @@ enum Command {
     /// Make or rotate the master key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Make worker tokens and tenants, reset passwords
+    /// Look after workers, worker tokens, tenants and passwords
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Enter into the catalogue what a worker's storage has and the catalogue has lost. Run it where the disk

@@ -13,6 +13,8 @@ pub mod audit_log;
 mod create;
 pub mod exports;
 pub mod gauges;
+pub mod holdings;
+pub mod hubs;
 pub mod idempotency_keys;
 pub mod ids;
 pub mod invitations;
@@ -21,7 +23,9 @@ pub mod jobs;
 pub mod master_key;
 pub mod memberships;
 pub mod recovery;
+pub mod retirement;
 pub mod roles;
+pub mod schema;
 pub mod sessions;
 pub mod snapshots;
 pub mod source_credentials;
@@ -50,6 +54,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("database migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// This version must not work on the database's schema.
+    #[error("{0}")]
+    Schema(schema::SchemaFit),
     /// The roles of workers could not be set up.
     #[error("database roles: {0}")]
     Role(String),
@@ -92,7 +99,7 @@ impl DbError {
                     | sqlx::Error::Protocol(_)
                     | sqlx::Error::WorkerCrashed
             ),
-            Self::Migrate(_) | Self::Role(_) | Self::Url(_) => false,
+            Self::Migrate(_) | Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
         }
     }
 
@@ -146,9 +153,20 @@ pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, DbError> {
 }
 
 /// Brings the schema up to date. Safe to run from several processes at once: a database lock lets
-/// one do the work while the others wait. (The queue's tables are `queue::setup`, the worker's
-/// grants `db::roles`.)
-pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
-    sqlx::migrate!("./migrations").run(pool).await?;
-    Ok(())
+/// one do the work while the others wait. A schema that a newer version has added to is left alone, and
+/// so are the rights of workers then: the answer is false. (The queue's tables are `queue::setup`, the
+/// worker's grants `db::roles`.)
+pub async fn migrate(pool: &PgPool) -> Result<bool, DbError> {
+    let mut conn = pool.acquire().await?;
+    match schema::fit(&mut conn).await {
+        Ok(schema::SchemaFit::Newer) => return Ok(false),
+        Ok(fit @ schema::SchemaFit::TooNew { .. }) => return Err(DbError::Schema(fit)),
+        Ok(schema::SchemaFit::Fits | schema::SchemaFit::TooOld { .. }) => {}
+        // An empty database.
+        Err(error) if error.is_unprepared() => {}
+        Err(error) => return Err(error),
+    }
+    drop(conn);
+    schema::MIGRATIONS.run(pool).await?;
+    Ok(true)
 }

@@ -27,7 +27,13 @@ const GRANTS: &[&str] = &[
     "grant select on limits, tenant_limits, blocked_hosts, full_tenants, due_jobs to xvault_worker",
     "grant select, insert, update on turns, busy_hosts to xvault_worker",
     "grant select, insert, update, delete on snapshots, exports to xvault_worker",
-    "grant select, insert, update on workers to xvault_worker",
+    "grant select on workers, schema_compatibility, _sqlx_migrations to xvault_worker",
+    // Not what the operator decides: draining and retiring.
+    "grant insert (id, hostname, version, url, internal_url, concurrency, running, storage_total_bytes, \
+         storage_free_bytes, paused_reason, draining), \
+     update (hostname, version, url, internal_url, concurrency, running, storage_total_bytes, storage_free_bytes, \
+         paused_reason, draining, last_seen_at, stopped_at, storage_id, reconciled_at, orphans, orphans_removed, \
+         unclaimed) on workers to xvault_worker",
     "grant select, insert, update, delete on all tables in schema apalis to xvault_worker",
     "grant usage on all sequences in schema apalis to xvault_worker",
     "grant execute on all functions in schema apalis to xvault_worker",

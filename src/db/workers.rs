@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 use super::{DbError, Page};
 use crate::domain::{
     ids::{StorageId, WorkerId},
-    worker::{DiskReport, Worker},
+    worker::{DiskReport, Wish, Worker},
 };
 
 /// What a worker says about itself.
@@ -29,13 +29,14 @@ pub struct Heartbeat {
     pub storage: Option<(i64, i64)>,
     /// Why it takes no backups just now.
     pub paused_reason: Option<String>,
-    /// True while it shuts down.
-    pub draining: bool,
+    /// True while its process shuts down.
+    pub stopping: bool,
 }
 
-/// Registers the worker or refreshes what is known of it.
-pub async fn heartbeat(conn: &mut PgConnection, beat: &Heartbeat) -> Result<(), DbError> {
-    sqlx::query(
+/// Registers the worker or refreshes what is known of it; answers what the operator wants of it.
+/// Nothing is written about a worker that was retired.
+pub async fn heartbeat(conn: &mut PgConnection, beat: &Heartbeat) -> Result<Wish, DbError> {
+    let drain: Option<bool> = sqlx::query_scalar(
         "insert into workers (id, hostname, version, url, internal_url, concurrency, running, storage_total_bytes, \
              storage_free_bytes, paused_reason, draining) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
@@ -43,7 +44,8 @@ pub async fn heartbeat(conn: &mut PgConnection, beat: &Heartbeat) -> Result<(), 
              url = excluded.url, internal_url = excluded.internal_url, concurrency = excluded.concurrency, \
              running = excluded.running, storage_total_bytes = excluded.storage_total_bytes, \
              storage_free_bytes = excluded.storage_free_bytes, paused_reason = excluded.paused_reason, \
-             draining = excluded.draining, last_seen_at = now(), stopped_at = null",
+             draining = excluded.draining, last_seen_at = now(), stopped_at = null \
+         where workers.retired_at is null returning drain_requested_at is not null",
     )
     .bind(&beat.id)
     .bind(&beat.hostname)
@@ -55,16 +57,21 @@ pub async fn heartbeat(conn: &mut PgConnection, beat: &Heartbeat) -> Result<(), 
     .bind(beat.storage.map(|(total, _)| total))
     .bind(beat.storage.map(|(_, free)| free))
     .bind(&beat.paused_reason)
-    .bind(beat.draining)
-    .execute(conn)
+    .bind(beat.stopping)
+    .fetch_optional(conn)
     .await?;
-    Ok(())
+    Ok(match drain {
+        Some(false) => Wish::Work,
+        Some(true) => Wish::Drain,
+        None => Wish::Retire,
+    })
 }
 
 /// Says goodbye: the worker has stopped.
 pub async fn stopped(conn: &mut PgConnection, id: &WorkerId) -> Result<(), DbError> {
     sqlx::query(
-        "update workers set stopped_at = now(), last_seen_at = now(), running = 0, draining = false where id = $1",
+        "update workers set stopped_at = now(), last_seen_at = now(), running = 0, draining = false \
+         where id = $1 and retired_at is null",
     )
     .bind(id)
     .execute(conn)
@@ -125,6 +132,53 @@ pub async fn get(conn: &mut PgConnection, id: &WorkerId) -> Result<Option<Worker
         .await?)
 }
 
+/// One worker, locked until the transaction ends.
+pub async fn lock(conn: &mut PgConnection, id: &WorkerId) -> Result<Option<Worker>, DbError> {
+    Ok(sqlx::query_as("select * from workers where id = $1 for update")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// One worker, which cannot be retired until the transaction ends. Its heartbeats go on.
+pub async fn hold(conn: &mut PgConnection, id: &WorkerId) -> Result<Option<Worker>, DbError> {
+    Ok(sqlx::query_as("select * from workers where id = $1 for key share")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// Workers that are not retired, newest identity first, at most 1,000.
+pub async fn fleet(conn: &mut PgConnection) -> Result<Vec<Worker>, DbError> {
+    Ok(
+        sqlx::query_as("select * from workers where retired_at is null order by id desc limit 1000")
+            .fetch_all(conn)
+            .await?,
+    )
+}
+
+/// Lets a worker take no new backups and probes, or take them again. Asking twice changes nothing.
+pub async fn set_drained(conn: &mut PgConnection, id: &WorkerId, drained: bool) -> Result<(), DbError> {
+    sqlx::query(
+        "update workers set drain_requested_at = case when $2 then coalesce(drain_requested_at, now()) end \
+         where id = $1",
+    )
+    .bind(id)
+    .bind(drained)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends the life of a worker; what that means for the rest of the catalogue is in `db::retirement`.
+pub async fn set_retired(conn: &mut PgConnection, id: &WorkerId) -> Result<(), DbError> {
+    sqlx::query("update workers set retired_at = now(), running = 0 where id = $1")
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Every worker ever seen, newest identity first.
 pub async fn list(conn: &mut PgConnection, page: &Page) -> Result<Vec<Worker>, DbError> {
     Ok(
@@ -149,7 +203,9 @@ impl FromRow<'_, PgRow> for Worker {
             storage_total_bytes: row.try_get("storage_total_bytes")?,
             storage_free_bytes: row.try_get("storage_free_bytes")?,
             paused_reason: row.try_get("paused_reason")?,
-            draining: row.try_get("draining")?,
+            stopping: row.try_get("draining")?,
+            drain_requested_at: row.try_get("drain_requested_at")?,
+            retired_at: row.try_get("retired_at")?,
             first_seen_at: row.try_get("first_seen_at")?,
             last_seen_at: row.try_get("last_seen_at")?,
             stopped_at: row.try_get("stopped_at")?,

@@ -88,6 +88,8 @@ codes! {
     ExportLimit = "export_limit", false;
     /// The worker that ran the job disappeared.
     WorkerLost = "worker_lost", true;
+    /// The worker whose disk the job needs was retired.
+    WorkerRetired = "worker_retired", false;
     /// A person cancelled the job.
     Cancelled = "cancelled", false;
     /// A fault in xVault itself.

@@ -11,13 +11,28 @@ text_enum! {
         Active = "active",
         /// Alive, but takes no backups just now (see [`Worker::paused_reason`]).
         Paused = "paused",
-        /// Is shutting down: finishes what it has and takes nothing new.
+        /// Takes no backups and probes because an operator wants that; serves what it has.
         Draining = "draining",
+        /// Its process is shutting down: finishes what it has and takes nothing new.
+        Stopping = "stopping",
         /// Said goodbye.
         Stopped = "stopped",
         /// Has not been heard of for a while.
         Away = "away",
+        /// Gone for ever.
+        Retired = "retired",
     }
+}
+
+/// What the operator wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Take whatever is due.
+    Work,
+    /// Take no new backups and probes.
+    Drain,
+    /// End: it is retired, and nothing it does counts any more.
+    Retire,
 }
 
 /// A worker as catalogued.
@@ -43,8 +58,12 @@ pub struct Worker {
     pub storage_free_bytes: Option<i64>,
     /// Why it takes no backups just now.
     pub paused_reason: Option<String>,
-    /// True while it shuts down.
-    pub draining: bool,
+    /// True while its process shuts down.
+    pub stopping: bool,
+    /// Since when it shall take no new backups and probes.
+    pub drain_requested_at: Option<DateTime<Utc>>,
+    /// When it was retired.
+    pub retired_at: Option<DateTime<Utc>>,
     /// When it was first heard of.
     pub first_seen_at: DateTime<Utc>,
     /// When it was last heard of.
@@ -74,17 +93,39 @@ impl Worker {
 
     /// What it is up to, seen at `now`.
     pub fn state(&self, now: DateTime<Utc>) -> WorkerState {
-        if self.stopped_at.is_some() {
+        if self.retired_at.is_some() {
+            WorkerState::Retired
+        } else if self.stopped_at.is_some() {
             WorkerState::Stopped
         } else if now - self.last_seen_at > Self::AWAY_AFTER {
             WorkerState::Away
-        } else if self.draining {
+        } else if self.stopping {
+            WorkerState::Stopping
+        } else if self.drain_requested_at.is_some() {
             WorkerState::Draining
         } else if self.paused_reason.is_some() {
             WorkerState::Paused
         } else {
             WorkerState::Active
         }
+    }
+
+    /// True if its process is there, seen at `now`.
+    pub fn is_online(&self, now: DateTime<Utc>) -> bool {
+        !matches!(
+            self.state(now),
+            WorkerState::Stopped | WorkerState::Away | WorkerState::Retired
+        )
+    }
+
+    /// True if it takes backups just now.
+    pub fn takes_backups(&self, now: DateTime<Utc>) -> bool {
+        self.state(now) == WorkerState::Active
+    }
+
+    /// Since when its process has not been there.
+    pub fn gone_since(&self) -> DateTime<Utc> {
+        self.stopped_at.unwrap_or(self.last_seen_at)
     }
 
     /// Base URL under which a hub reaches it.

@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod live;
 pub mod rate_limit;
+mod recent;
 pub mod scheduler;
 pub mod state;
 pub mod views;

@@ -8,9 +8,15 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{actions::ActionError, live::Live, rate_limit::LoginLimits};
+use super::{
+    actions::{ActionError, fleet::Fleet},
+    live::Live,
+    rate_limit::LoginLimits,
+    recent::Recent,
+};
 use crate::{
     clock::Clock,
     crypto::{
@@ -39,6 +45,10 @@ pub struct Hub {
     pub settings: Arc<HubSettings>,
     /// Which jobs changed just now.
     pub live: Live,
+    /// This process, in the `hubs` table.
+    pub process_id: Uuid,
+    /// The fleet as it was a moment ago.
+    pub fleet: Arc<Recent<Fleet>>,
     /// Failed sign-ins.
     pub login_limits: Arc<LoginLimits>,
     /// Taken while a password is hashed.
@@ -118,6 +128,8 @@ impl Hub {
             keys: Arc::new(Keys::new(master)),
             settings: Arc::new(settings),
             live: Live::default(),
+            process_id: Uuid::now_v7(),
+            fleet: Arc::default(),
             login_limits: Arc::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES)),
             http: reqwest::Client::builder().user_agent("xvault-hub").build()?,

@@ -2,28 +2,37 @@
 
 use std::sync::Arc;
 
-use super::node::Node;
+use super::{node::Node, run::WorkerError};
 use crate::{
     db::{
-        DbError,
+        DbError, schema,
         workers::{self, Heartbeat},
     },
+    domain::worker::Wish,
     storage::Storage,
 };
 
-/// Writes the row until the future is dropped. The first one must come before anything is claimed,
-/// because jobs point to it: see [`beat`].
-pub async fn keep_beating(node: &Arc<Node>) {
+/// Writes the row until the future is dropped, or until this process must not go on: then it stops,
+/// and the answer says why. The first beat must come before anything is claimed, because jobs point to
+/// the row: see [`beat`].
+pub async fn keep_beating(node: &Arc<Node>) -> WorkerError {
     loop {
         tokio::time::sleep(node.timing.heartbeat_every).await;
-        if let Err(error) = beat(node).await {
-            tracing::warn!(%error, "the heartbeat did not get through");
+        match beat(node).await {
+            Ok(()) => {}
+            Err(error @ (WorkerError::Retired(_) | WorkerError::Schema(_))) => {
+                tracing::error!(%error, "stopping");
+                node.stopping.cancel();
+                return error;
+            }
+            Err(error) => tracing::warn!(%error, "the heartbeat did not get through"),
         }
     }
 }
 
-/// Writes the row once.
-pub async fn beat(node: &Arc<Node>) -> Result<(), DbError> {
+/// Writes the row once, and heeds what the operator wants. Fails for good if the worker is retired or
+/// the schema is not one that this version may work on.
+pub async fn beat(node: &Arc<Node>) -> Result<(), WorkerError> {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let beat = Heartbeat {
@@ -41,10 +50,19 @@ pub async fn beat(node: &Arc<Node>) -> Result<(), DbError> {
             .flatten()
             .map(|(total, free)| (signed(total), signed(free))),
         paused_reason: node.paused_reason(),
-        draining: node.stopping.is_cancelled(),
+        stopping: node.stopping.is_cancelled(),
     };
-    let mut conn = node.pool.acquire().await?;
-    workers::heartbeat(&mut conn, &beat).await
+    let mut conn = node.pool.acquire().await.map_err(DbError::from)?;
+    let fit = schema::fit(&mut conn).await?;
+    if !fit.is_fine() {
+        return Err(WorkerError::Schema(fit));
+    }
+    match workers::heartbeat(&mut conn, &beat).await? {
+        Wish::Work => node.set_drained(false),
+        Wish::Drain => node.set_drained(true),
+        Wish::Retire => return Err(WorkerError::Retired(node.id.clone())),
+    }
+    Ok(())
 }
 
 /// The last row: this worker has stopped.

@@ -8,6 +8,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -50,6 +51,8 @@ pub struct Node {
     pub egress: Arc<EgressPolicy>,
     /// Fires when the process should stop: nothing new is taken.
     pub stopping: CancellationToken,
+    /// True while the operator wants no new backups and probes here; see [`Node::set_drained`].
+    drained: watch::Sender<bool>,
     /// Downloads under way.
     pub ledger: Ledger,
     /// Our own program, which ssh calls for passwords.
@@ -102,6 +105,7 @@ impl Node {
             hub: parts.hub,
             egress,
             stopping: parts.stopping,
+            drained: watch::Sender::new(false),
             ledger: Ledger::default(),
             askpass: parts.askpass,
             work: parts.work,
@@ -109,6 +113,33 @@ impl Node {
             standing: Mutex::new(Standing::Unknown),
             config: parts.config,
         })
+    }
+
+    /// Heeds what the operator wants: no new backups and probes, or all that is due.
+    pub fn set_drained(&self, drained: bool) {
+        let changed = self
+            .drained
+            .send_if_modified(|current| std::mem::replace(current, drained) != drained);
+        match (changed, drained) {
+            (true, true) => tracing::info!("drained: taking no new backups and probes"),
+            (true, false) => tracing::info!("not drained any more: taking backups and probes again"),
+            (false, _) => {}
+        }
+    }
+
+    /// True while the operator wants no new backups and probes here.
+    pub fn is_drained(&self) -> bool {
+        *self.drained.borrow()
+    }
+
+    /// Waits until this worker takes backups again, or stops.
+    pub async fn while_drained(&self) {
+        let mut drained = self.drained.subscribe();
+        tokio::select! {
+            // Fails only if the node is gone, which we hold.
+            _ = drained.wait_for(|drained| !drained) => {}
+            () = self.stopping.cancelled() => {}
+        }
     }
 
     /// Why this worker takes no backups just now; `None` if it does.

@@ -29,6 +29,9 @@ const CLAIM_TRIES: u32 = 5;
 pub async fn use_permit(node: Arc<Node>, queue_name: String) {
     let mut has_permit = true;
     loop {
+        if queue_name == route::WORK && node.is_drained() {
+            return sit_out(&node, &queue_name, has_permit).await;
+        }
         match claim_patiently(&node, &queue_name, has_permit).await {
             Ok(Some(claimed)) => run(node.clone(), claimed).await,
             Ok(None) => return,
@@ -36,6 +39,16 @@ pub async fn use_permit(node: Arc<Node>, queue_name: String) {
         }
         has_permit = false;
     }
+}
+
+/// Of a drained worker: passes the permit on, and keeps the place it came through taken, so that this
+/// process soon gets no more of them and the others have them to themselves.
+async fn sit_out(node: &Node, queue_name: &str, has_permit: bool) {
+    let passed_on = async { queue::push_now(&mut *node.pool.acquire().await?, queue_name).await };
+    if has_permit && let Err(error) = passed_on.await {
+        tracing::warn!(queue = queue_name, %error, "could not pass a permit on; the sweeper will replace it");
+    }
+    node.while_drained().await;
 }
 
 async fn claim_patiently(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     clock::Clock,
     config::WorkerConfig,
-    db::{self, DbError, jobs::Finished},
-    domain::job::Job,
+    db::{self, DbError, jobs::Finished, schema::SchemaFit},
+    domain::{ids::WorkerId, job::Job},
     queue::{Consumer, route},
     shutdown::Shutdown,
     storage::{StorageError, local_fs::LocalFs},
@@ -66,6 +66,15 @@ pub enum WorkerError {
     /// The client for the hub.
     #[error("cannot make an HTTP client: {0}")]
     Http(#[from] reqwest::Error),
+    /// An operator ended this worker for ever.
+    #[error(
+        "worker {0} was retired and cannot come back; give this machine a new identity: an empty XVAULT_DATA_DIR \
+         and an empty XVAULT_STORAGE_DIR"
+    )]
+    Retired(WorkerId),
+    /// The database's schema is not one that this version may work on.
+    #[error("{0}")]
+    Schema(SchemaFit),
     /// Our own executable, which ssh needs for passwords.
     #[error("cannot find our own executable: {0}")]
     Executable(io::Error),
@@ -112,7 +121,7 @@ async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shu
     let stop_serving = CancellationToken::new();
     let serving = tokio::spawn(server::serve(node.clone(), listener, stop_serving.clone()));
     let (beating, comparing) = (node.clone(), node.clone());
-    background.spawn(async move { heartbeat::keep_beating(&beating).await });
+    let heart = tokio::spawn(async move { heartbeat::keep_beating(&beating).await });
     background.spawn(async move { reconcile::keep_reconciled(&comparing).await });
 
     tokio::join!(consume(&node), hand_back_in_time(&node));
@@ -121,6 +130,10 @@ async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shu
     // Whoever still downloads comes back with a range when the worker does.
     let _ = tokio::time::timeout(DOWNLOADS_GRACE, serving).await;
     background.shutdown().await;
+    heart.abort();
+    if let Ok(reason) = heart.await {
+        return Err(reason);
+    }
     if let Err(error) = heartbeat::say_goodbye(&node).await {
         tracing::warn!(%error, "could not say goodbye");
     }
@@ -169,10 +182,8 @@ async fn first_beat(node: &Arc<Node>) -> Result<bool, WorkerError> {
     loop {
         match register(node).await {
             Ok(()) => return Ok(true),
-            Err(error) if error.is_away() || error.is_unprepared() => {
-                tracing::warn!(%error, "waiting for the database");
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) if may_pass(&error) => tracing::warn!(%error, "waiting for the database"),
+            Err(error) => return Err(error),
         }
         tokio::select! {
             () = tokio::time::sleep(FIRST_PAUSE) => {}
@@ -181,16 +192,25 @@ async fn first_beat(node: &Arc<Node>) -> Result<bool, WorkerError> {
     }
 }
 
-async fn register(node: &Arc<Node>) -> Result<(), DbError> {
+async fn register(node: &Arc<Node>) -> Result<(), WorkerError> {
     heartbeat::beat(node).await?;
     match reconcile::establish(node).await {
         Ok(()) => heartbeat::beat(node).await,
-        Err(ReconcileError::Db(error)) => Err(error),
+        Err(ReconcileError::Db(error)) => Err(error.into()),
         // It takes no jobs for its disk and says why; the next look may find better.
         Err(error) => {
             tracing::error!(%error, "cannot look at the storage");
             Ok(())
         }
+    }
+}
+
+/// True for what time and a hub that migrates may cure.
+fn may_pass(error: &WorkerError) -> bool {
+    match error {
+        WorkerError::Db(error) => error.is_away() || error.is_unprepared(),
+        WorkerError::Schema(fit) => matches!(fit, SchemaFit::TooOld { .. }),
+        _ => false,
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     artifact,
     crypto::age_keys::FileKey,
+    db::schema,
     domain::{
         brief::{BrowsePage, BrowseRequest},
         error_code::ErrorCode,
@@ -55,12 +56,17 @@ pub async fn serve(node: Arc<Node>, listener: TcpListener, stop: CancellationTok
     .await
 }
 
-/// Ready to claim jobs: the database answers.
+/// Ready to claim jobs: the database answers, with a schema we understand.
 async fn ready(State(node): State<Arc<Node>>) -> Response<axum::body::Body> {
-    match node.pool.acquire().await {
-        Ok(_) if !node.stopping.is_cancelled() => "ready\n".into_response(),
-        Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The worker is stopping"),
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database is away"),
+    let unready = |why: &str| problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    if node.stopping.is_cancelled() {
+        return unready("The worker is stopping");
+    }
+    let looked = async { schema::fit(&mut *node.pool.acquire().await?).await };
+    match looked.await {
+        Ok(fit) if fit.is_fine() => "ready\n".into_response(),
+        Ok(fit) => unready(&fit.to_string()),
+        Err(_) => unready("The database is away, or has no schema yet"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Periods of one worker. Tests shorten the first three through hidden settings.
+/// Periods of one worker. Tests shorten the first three, and what follows from them, through hidden settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     /// How long a claim or renewal holds a job.
@@ -34,7 +34,7 @@ impl Timing {
             retry_base,
             reconcile_every,
             renew_every: (lease / 5).min(Duration::from_secs(1)),
-            heartbeat_every: Duration::from_secs(5),
+            heartbeat_every: (lease / 3).min(Duration::from_secs(5)),
             brief_patience: Duration::from_secs(120),
             report_patience: Duration::from_secs(60 * 60),
             export_lifetime: Duration::from_secs(24 * 60 * 60),

@@ -35,4 +35,5 @@ mod reconcile_storage;
 mod recover;
 mod verify_schedule;
 mod worker_backups;
+mod worker_drain;
 mod worker_outages;

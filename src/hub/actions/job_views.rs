@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{ActionError, Actor, export_links};
@@ -11,7 +12,7 @@ use crate::{
         ids::{JobId, WorkerId},
         job::{Job, JobKind, JobState},
         user::Role,
-        worker::{Worker, WorkerState},
+        worker::Worker,
     },
     hub::{
         Hub,
@@ -107,10 +108,12 @@ fn only_worker(job: &Job) -> Option<WorkerId> {
     route::worker_of(&job.queue).filter(|_| waiting)
 }
 
-fn away(worker: &Worker, now: chrono::DateTime<chrono::Utc>) -> Option<WaitingFor> {
-    matches!(worker.state(now), WorkerState::Away | WorkerState::Stopped).then(|| WaitingFor {
+fn away(worker: &Worker, now: DateTime<Utc>) -> Option<WaitingFor> {
+    (!worker.is_online(now)).then(|| WaitingFor {
         worker_id: worker.id.clone(),
         hostname: worker.hostname.clone(),
+        state: worker.state(now),
+        since: worker.gone_since(),
         last_seen_at: worker.last_seen_at,
     })
 }

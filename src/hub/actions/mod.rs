@@ -2,6 +2,7 @@
 //! view. The only writers on the hub; knows nothing of HTTP or HTML.
 
 mod actor;
+pub mod alerts;
 pub mod api_keys;
 mod audit;
 pub mod auth;
@@ -12,6 +13,7 @@ pub mod email;
 mod error;
 mod export_links;
 mod file_keys;
+pub mod fleet;
 pub mod identity;
 pub mod input;
 pub mod invitations;
@@ -24,6 +26,7 @@ pub mod members;
 mod names;
 pub mod recovery_sheet;
 pub mod restores;
+pub mod retirement;
 pub mod seed;
 pub mod snapshots;
 mod source_views;

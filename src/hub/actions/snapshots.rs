@@ -7,19 +7,20 @@ use crate::{
     db::{
         Page,
         jobs::{self, JobFilter},
-        snapshots, sources,
+        snapshots, sources, workers,
     },
     domain::{
         ids::{SnapshotId, SourceId},
         job::JobState,
-        snapshot::{Snapshot, SnapshotState},
+        snapshot::{Locator, Snapshot, SnapshotState},
         user::Role,
+        worker::Worker,
     },
     hub::{
         Hub,
         views::{JobView, SnapshotView},
     },
-    queue::orders,
+    queue::{orders, route},
 };
 
 pub use crate::db::snapshots::{SnapshotFilter, Totals};
@@ -96,7 +97,12 @@ pub async fn order_delete(hub: &Hub, actor: &Actor, id: &SnapshotId) -> Result<J
     }
     refuse_while_used(&mut tx, actor, id).await?;
     audit::record(&mut tx, actor, "snapshot.delete", Some(id.as_str())).await?;
-    let job = order(&mut tx, hub, actor, orders::delete(&snapshot)).await?;
+    let mut new = orders::delete(&snapshot);
+    if retired_holder(&mut tx, &snapshot).await?.is_some() {
+        // Nobody has the files; whoever takes the job removes the row.
+        new.queue = route::WORK.to_owned();
+    }
+    let job = order(&mut tx, hub, actor, new).await?;
     hub.commit(tx).await?;
     Ok(job)
 }
@@ -128,7 +134,14 @@ pub(super) async fn find(conn: &mut PgConnection, actor: &Actor, id: &SnapshotId
     snapshots::get(conn, &actor.tenant_id, id).await?.ok_or(NO_SNAPSHOT)
 }
 
-/// A snapshot of the actor's tenant that is not being removed.
+/// The worker that has a snapshot, if it was retired. If not, it cannot be until the transaction ends.
+async fn retired_holder(conn: &mut PgConnection, snapshot: &Snapshot) -> Result<Option<Worker>, ActionError> {
+    let Locator::LocalFs { worker_id, .. } = &snapshot.new.locator;
+    let worker = workers::hold(conn, worker_id).await?;
+    Ok(worker.filter(|worker| worker.retired_at.is_some()))
+}
+
+/// A snapshot of the actor's tenant that is not being removed and whose worker may come back.
 pub(super) async fn find_kept(
     conn: &mut PgConnection,
     actor: &Actor,
@@ -137,6 +150,12 @@ pub(super) async fn find_kept(
     let snapshot = find(conn, actor, id).await?;
     if snapshot.new.state == SnapshotState::Deleting {
         return Err(ActionError::Conflict("the snapshot is being removed".into()));
+    }
+    if let Some(worker) = retired_holder(conn, &snapshot).await? {
+        return Err(ActionError::Conflict(format!(
+            "the snapshot lay on the disk of worker {}, which was retired; it cannot be read any more",
+            worker.hostname
+        )));
     }
     Ok(snapshot)
 }

@@ -6,6 +6,7 @@
 mod expired_exports;
 mod expired_requests;
 mod expired_sessions;
+mod presence;
 mod queue_pruner;
 mod reaper;
 mod ticket_sweeper;
@@ -31,6 +32,7 @@ pub async fn run(hub: Hub) {
         hub.clone(),
         ticket_sweeper::once,
     ));
+    duties.spawn(repeat("presence", presence::EVERY, hub.clone(), presence::once));
     duties.spawn(repeat(
         "queue pruner",
         queue_pruner::EVERY,
@@ -64,6 +66,9 @@ pub async fn run(hub: Hub) {
     hub.shutdown.cancelled().await;
     // A duty that is cut off is rolled back, and done by the next hub.
     duties.shutdown().await;
+    if let Err(error) = presence::leave(&hub).await {
+        tracing::warn!(%error, "could not say goodbye; the others will notice");
+    }
 }
 
 /// Does a duty again and again. `once` returns how much it did; after a full batch it goes on at once.

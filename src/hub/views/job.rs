@@ -8,6 +8,7 @@ use crate::domain::{
     ids::{JobId, SnapshotId, SourceId, WorkerId},
     job::{JobError, JobKind, JobState, Progress, Warnings},
     job_event::JobEventKind,
+    worker::WorkerState,
 };
 
 /// One unit of work.
@@ -66,6 +67,10 @@ pub struct WaitingFor {
     pub worker_id: WorkerId,
     /// Its host.
     pub hostname: String,
+    /// `away` (it fell silent) or `stopped`.
+    pub state: WorkerState,
+    /// Since when it is away.
+    pub since: DateTime<Utc>,
     /// When it was last heard of.
     pub last_seen_at: DateTime<Utc>,
 }

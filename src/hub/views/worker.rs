@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    ids::WorkerId,
+    ids::{JobId, TenantId, WorkerId},
+    job::{JobKind, Progress},
     worker::{Worker, WorkerState},
 };
 
@@ -27,6 +28,15 @@ pub struct WorkerView {
     pub first_seen_at: DateTime<Utc>,
     /// When it was last heard of.
     pub last_seen_at: DateTime<Utc>,
+    /// Since when it shall take no new backups and probes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_requested_at: Option<DateTime<Utc>>,
+    /// Since when its process has not been there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<DateTime<Utc>>,
+    /// When it was retired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<DateTime<Utc>>,
     /// Jobs it runs now.
     pub running: i32,
     /// Jobs it runs at most.
@@ -64,10 +74,13 @@ impl WorkerView {
     pub fn new(worker: Worker, now: DateTime<Utc>) -> Self {
         Self {
             state: worker.state(now),
+            gone_since: (!worker.is_online(now)).then(|| worker.gone_since()),
             id: worker.id,
             hostname: worker.hostname,
             version: worker.version,
             paused_reason: worker.paused_reason,
+            drain_requested_at: worker.drain_requested_at,
+            retired_at: worker.retired_at,
             first_seen_at: worker.first_seen_at,
             last_seen_at: worker.last_seen_at,
             running: worker.running,
@@ -84,4 +97,82 @@ impl WorkerView {
             },
         }
     }
+}
+
+/// A worker with everything that depends on it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WorkerDetailView {
+    /// The worker.
+    #[serde(flatten)]
+    pub worker: WorkerView,
+    /// Where people reach its downloads.
+    pub url: String,
+    /// What it runs now.
+    pub running_jobs: Vec<RunningJobView>,
+    /// What waits for it, because only it has the data.
+    pub waiting: Vec<WaitingJobsView>,
+    /// What only it has, by tenant.
+    pub holds: Vec<HeldView>,
+}
+
+/// A job that a worker runs, as far as an administrator of the platform may know.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunningJobView {
+    /// The job.
+    pub id: JobId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// Which attempt this is.
+    pub attempt: i32,
+    /// What it is doing just now.
+    pub phase: Option<String>,
+    /// How far it is.
+    pub progress: Progress,
+    /// When the attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+}
+
+/// Jobs of one tenant and kind that wait for one worker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WaitingJobsView {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub tenant_name: String,
+    /// What they do.
+    pub kind: JobKind,
+    /// How many.
+    pub jobs: u64,
+    /// When the first of them was ordered.
+    pub oldest: DateTime<Utc>,
+}
+
+/// Snapshots of one tenant that lie with one worker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HeldView {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub tenant_name: String,
+    /// How many snapshots.
+    pub snapshots: u64,
+    /// Bytes they take.
+    pub bytes_stored: u64,
+}
+
+/// What the retirement of a worker did.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RetiredView {
+    /// The worker.
+    pub worker: WorkerView,
+    /// Snapshots that are `missing` now.
+    pub snapshots_missing: u64,
+    /// Waiting jobs that failed with `worker_retired`.
+    pub jobs_failed: u64,
+    /// Waiting deletions that another worker ends.
+    pub deletions_moved: u64,
 }

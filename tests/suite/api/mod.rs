@@ -12,4 +12,5 @@ mod roles;
 mod secrets;
 mod sources;
 mod worker_role;
+mod workers;
 pub mod world;

@@ -44,6 +44,11 @@ const CONTRACT: &[&str] = &[
     "get /api/v1/admin/tenants",
     "post /api/v1/admin/tenants",
     "get /api/v1/workers",
+    "get /api/v1/workers/{id}",
+    "post /api/v1/workers/{id}/drain",
+    "post /api/v1/workers/{id}/undrain",
+    "post /api/v1/workers/{id}/retire",
+    "get /api/v1/alerts",
 ];
 
 fn operations(api: &Value) -> Vec<(String, &Value)> {

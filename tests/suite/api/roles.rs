@@ -77,7 +77,12 @@ fn calls(source_id: &str, stored: &Stored, key: &str, member: &str) -> Vec<Call>
         call("owner", post.clone(), "tenant/recovery-sheet", Value::Null),
         call("owner", Method::DELETE, "snapshots/{snapshot}", Value::Null),
         call("owner", Method::DELETE, "sources/{source}", Value::Null),
+        call("viewer", get.clone(), "alerts", Value::Null),
         call("platform", get.clone(), "workers", Value::Null),
+        call("platform", get.clone(), "workers/wrk_0", Value::Null),
+        call("platform", post.clone(), "workers/wrk_0/drain", Value::Null),
+        call("platform", post.clone(), "workers/wrk_0/undrain", Value::Null),
+        call("platform", post.clone(), "workers/wrk_0/retire", json!({"confirm": ""})),
         call("platform", get, "admin/tenants", Value::Null),
         call(
             "platform",
@@ -155,7 +160,8 @@ async fn another_tenants_things_do_not_exist() {
     let world = World::new().await;
     let calls = everything(&world).await;
     let mut tried = 0;
-    for call in calls.iter().filter(|call| call.path.matches('_').count() > 0) {
+    let of_tenants = |call: &&Call| call.path.contains('_') && call.least != "platform";
+    for call in calls.iter().filter(of_tenants) {
         let reply = send(&world.stranger, call).await;
         let known = reply.status;
         let body = reply.text();

@@ -6,6 +6,7 @@ mod markup;
 mod safety;
 mod settings;
 mod user_path;
+mod workers;
 
 use browser::{Browser, Form, Page};
 

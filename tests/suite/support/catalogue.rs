@@ -44,8 +44,14 @@ pub async fn source_at(conn: &mut PgConnection, tenant: &TenantId, host: &str) -
 /// A worker that has said that it is there.
 pub async fn worker(conn: &mut PgConnection) -> WorkerId {
     let id = WorkerId::generate();
-    let beat = workers::Heartbeat {
-        id: id.clone(),
+    workers::heartbeat(conn, &beat(id.clone())).await.expect("a worker");
+    id
+}
+
+/// A sign of life.
+pub fn beat(id: WorkerId) -> workers::Heartbeat {
+    workers::Heartbeat {
+        id,
         hostname: "host".into(),
         version: "0".into(),
         url: "http://127.0.0.1:1/".into(),
@@ -54,10 +60,8 @@ pub async fn worker(conn: &mut PgConnection) -> WorkerId {
         running: 0,
         storage: None,
         paused_reason: None,
-        draining: false,
-    };
-    workers::heartbeat(conn, &beat).await.expect("a worker");
-    id
+        stopping: false,
+    }
 }
 
 /// A backup of a fresh source, in the queue.

@@ -1,6 +1,7 @@
 //! The JSON API, version 1: thin handlers, one file per noun. Each is described by `#[utoipa::path]` and
 //! registered through [`openapi`], so no route can be missing from the description.
 
+mod alerts;
 mod api_keys;
 mod auth;
 mod invitations;
@@ -43,6 +44,7 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
     let open = OpenApiRouter::new().merge(auth::router()).merge(invitations::router());
     let known = OpenApiRouter::new()
         .merge(me::router())
+        .merge(alerts::router())
         .merge(api_keys::router())
         .merge(sources::router())
         .merge(jobs::router())

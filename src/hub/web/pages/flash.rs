@@ -65,6 +65,12 @@ flashes! {
     MemberRemoved = "member-removed", "good", "Member removed.";
     /// An API key was revoked.
     KeyRevoked = "key-revoked", "good", "Key revoked. It is dead at once.";
+    /// A worker takes no new backups.
+    Drained = "drained", "good", "Drained. It heeds that within seconds and finishes what it runs.";
+    /// A worker takes work again.
+    Undrained = "undrained", "good", "It takes work again within seconds.";
+    /// A worker is gone for ever.
+    Retired = "retired", "good", "Retired. Its snapshots are marked as missing.";
     /// Files were to be restored, but none was chosen.
     NothingChosen = "nothing-chosen", "warn", "Choose at least one file or directory first.";
 }

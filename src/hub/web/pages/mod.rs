@@ -3,6 +3,7 @@
 //! A file per noun. Handlers call the same actions as the API and show their views; they know no rule and no
 //! SQL. What stands in `templates/` decides the look, `static/` the rest.
 
+mod alerts;
 mod api_keys;
 mod assets;
 mod error;
@@ -38,6 +39,7 @@ mod sources;
 mod theme;
 mod theme_switch;
 mod visit;
+mod worker_detail;
 mod workers;
 
 use axum::{
@@ -74,7 +76,12 @@ pub fn router() -> Router<Hub> {
         .route("/snapshots/{id}/delete", post(snapshots::delete))
         .route("/snapshots/{id}/files", get(files::show))
         .route("/snapshots/{id}/restore", get(restore::show).post(restore::order))
+        .route(alerts::PATH, get(alerts::show))
         .route("/workers", get(workers::list))
+        .route("/workers/{id}", get(worker_detail::show))
+        .route("/workers/{id}/drain", post(worker_detail::drain))
+        .route("/workers/{id}/undrain", post(worker_detail::undrain))
+        .route("/workers/{id}/retire", post(worker_detail::retire))
         .route("/settings/members", get(members::list).post(members::add))
         .route("/settings/members/{id}/role", post(members::set_role))
         .route("/settings/members/{id}/remove", post(members::remove))

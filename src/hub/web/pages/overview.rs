@@ -15,7 +15,7 @@ use crate::{
     db::{jobs::JobFilter, snapshots::SnapshotFilter},
     domain::job::{JobKind, JobState},
     hub::{
-        actions::{ListQuery, jobs, snapshots, sources, workers},
+        actions::{ListQuery, jobs, snapshots, sources},
         views::JobView,
     },
 };
@@ -34,7 +34,6 @@ const DRAWN: i64 = 200;
 struct OverviewPage {
     shell: Shell,
     live: String,
-    no_worker: bool,
     recovery_due: bool,
     sources: Vec<SourceRow>,
     more_sources: bool,
@@ -64,7 +63,6 @@ pub async fn show(visit: Visit) -> Answer {
     visit.page(&OverviewPage {
         shell: visit.shell(Section::Overview),
         live: live::address(&running),
-        no_worker: !workers::any_online(hub).await?,
         recovery_due: visit.me.tenant.recovery_sheet_at.is_none() && visit.shell(Section::Overview).is_owner(),
         more_sources,
         protected: standing(&["protected", "incomplete"]),

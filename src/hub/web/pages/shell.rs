@@ -5,7 +5,7 @@ use crate::{
     hub::views::{MeView, TenantRef, UserRef},
 };
 
-use super::flash::Flash;
+use super::{alerts::Banner, flash::Flash};
 
 /// Where in the product a page stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Section {
     Snapshots,
     /// `/workers`
     Workers,
+    /// `/alerts`
+    Alerts,
     /// `/settings/members`
     Members,
     /// `/settings/api-keys`
@@ -41,6 +43,8 @@ pub struct Shell {
     pub csrf: String,
     /// What just happened.
     pub flash: Option<Flash>,
+    /// What is wrong just now.
+    pub banner: Option<Banner>,
     /// Where they are.
     pub section: Section,
     /// Path without query.
@@ -73,7 +77,14 @@ pub struct Tab {
 
 impl Shell {
     /// The frame for `me`.
-    pub fn new(me: MeView, csrf: String, flash: Option<Flash>, section: Section, path: String) -> Self {
+    pub fn new(
+        me: MeView,
+        csrf: String,
+        flash: Option<Flash>,
+        banner: Option<Banner>,
+        section: Section,
+        path: String,
+    ) -> Self {
         let MeView { user, tenant, role } = me;
         Self {
             user,
@@ -81,6 +92,7 @@ impl Shell {
             role,
             csrf,
             flash,
+            banner,
             section,
             path,
         }

@@ -8,6 +8,7 @@ use axum::{
 use chrono::TimeDelta;
 
 use super::{
+    alerts::Banner,
     error::PageError,
     flash::{self, Flash},
     form::Form,
@@ -18,8 +19,8 @@ use super::{
 };
 use crate::hub::{
     Hub,
-    actions::{Actor, me},
-    views::MeView,
+    actions::{Actor, alerts, me},
+    views::{AlertView, MeView},
 };
 
 /// What a handler answers.
@@ -33,6 +34,8 @@ pub struct Visit {
     pub actor: Actor,
     /// Who they are.
     pub me: MeView,
+    /// What they should know about the fleet.
+    pub alerts: Vec<AlertView>,
     setting: Setting,
     path: String,
     csrf: String,
@@ -46,6 +49,7 @@ impl Visit {
             self.me.clone(),
             self.csrf.clone(),
             self.flash,
+            Banner::of(&self.alerts, &self.path),
             section,
             self.path.clone(),
         )
@@ -88,6 +92,7 @@ impl FromRequestParts<Hub> for Visit {
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, PageError> {
         let actor = session::actor(hub, &parts.headers).await?;
         let me = me::get(hub, &actor).await?;
+        let alerts = alerts::of(hub, &actor).await?;
         let here = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Ok(Self {
             csrf: session::csrf_token(hub, &actor).ok_or_else(PageError::forged)?,
@@ -101,6 +106,7 @@ impl FromRequestParts<Hub> for Visit {
             hub: hub.clone(),
             actor,
             me,
+            alerts,
         })
     }
 }

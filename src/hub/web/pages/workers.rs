@@ -17,13 +17,16 @@ use crate::hub::{
 struct WorkersPage {
     shell: Shell,
     workers: Vec<WorkerView>,
+    retired: Vec<WorkerView>,
 }
 
 /// `GET /workers`
 pub async fn list(visit: Visit) -> Answer {
     let page = workers::list(&visit.hub, &visit.actor, &ListQuery::first(200)).await?;
+    let (retired, workers) = page.items.into_iter().partition(|worker| worker.retired_at.is_some());
     visit.page(&WorkersPage {
         shell: visit.shell(Section::Workers),
-        workers: page.items,
+        workers,
+        retired,
     })
 }

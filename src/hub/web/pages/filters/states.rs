@@ -28,9 +28,11 @@ const BADGES: &[(&str, &str, &str, &str)] = &[
     // workers
     ("active", "good", "check", "Online"),
     ("paused", "warn", "partial", "Paused"),
-    ("draining", "", "queued", "Shutting down"),
+    ("draining", "warn", "partial", "Drained"),
+    ("stopping", "", "queued", "Shutting down"),
     ("stopped", "", "cancelled", "Stopped"),
     ("away", "bad", "cross", "Away"),
+    ("retired", "", "cancelled", "Retired"),
     // sources
     ("protected", "good", "check", "Protected"),
     ("incomplete", "warn", "partial", "Last backup partial"),

@@ -1,11 +1,14 @@
 //! `xvault admin`: what an operator does at the command line. Passwords come from XVAULT_ADMIN_PASSWORD, so that
 //! none shows in the process list.
 
+mod worker;
+
 use anyhow::Context;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 
 use crate::{
+    clock::Clock,
     config::{ConfigError, DatabaseConfig, Environment, master_key as configured_key},
     crypto::envelope::MasterKey,
     db,
@@ -28,6 +31,9 @@ pub enum AdminCommand {
         #[arg(long)]
         revoke: bool,
     },
+    /// Look at workers, drain and retire them
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
     /// Make a tenant and its first owner, whose password is in XVAULT_ADMIN_PASSWORD
     CreateTenant {
         /// Name of the tenant
@@ -65,6 +71,7 @@ async fn administrate(command: AdminCommand) -> anyhow::Result<()> {
         AdminCommand::WorkerToken { label, revoke: false } => {
             workers::create_token(&mut tx, &label).await?.expose_secret().to_owned()
         }
+        AdminCommand::Worker(command) => worker::run(&mut tx, Clock::default().now(), command).await?,
         AdminCommand::CreateTenant { name, owner_email } => {
             let key = MasterKey::from_base64(&configured_key("XVAULT_MASTER_KEY", &env)?)?;
             master_key::check(&mut tx, &key).await?;
