@@ -6,6 +6,7 @@ mod artifact;
 pub mod dev;
 mod hub;
 mod keys;
+mod limits;
 mod migrate;
 mod recover;
 mod worker;

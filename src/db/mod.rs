@@ -20,6 +20,7 @@ pub mod ids;
 pub mod invitations;
 pub mod job_events;
 pub mod jobs;
+pub mod limits;
 pub mod master_key;
 pub mod memberships;
 pub mod recovery;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 
+use super::limits::{self, LimitsArgs};
 use crate::{
     clock::Clock,
     config::{ConfigError, DatabaseConfig, Environment, master_key as configured_key},
@@ -43,6 +44,8 @@ pub enum AdminCommand {
         #[arg(long)]
         owner_email: String,
     },
+    /// Show or set how many jobs may run at once: per tenant, per server, and for single tenants
+    Limits(LimitsArgs),
     /// Set somebody's password to the one in XVAULT_ADMIN_PASSWORD and end their sessions
     ResetPassword {
         /// E-mail address they sign in with
@@ -85,6 +88,7 @@ async fn administrate(command: AdminCommand) -> anyhow::Result<()> {
                 .id
                 .to_string()
         }
+        AdminCommand::Limits(args) => limits::change(&mut tx, &args).await?,
         AdminCommand::ResetPassword { email } => {
             members::reset_password(&mut tx, &email, &password()?).await?;
             format!("{email} signs in with the new password now")

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{ActionError, Actor, export_links};
 use crate::{
-    db::{exports, sources, workers},
+    db::{exports, jobs, sources, workers},
     domain::{
         ids::{JobId, WorkerId},
         job::{Job, JobKind, JobState},
@@ -41,6 +41,10 @@ pub(super) async fn many(
         .collect();
     let mut known = KnownWorkers::default();
     let mut results = restore_results(conn, hub, actor, &jobs, &mut known).await?;
+    let waiting = jobs.iter().filter(|job| job.state == JobState::Queued);
+    let waiting: Vec<JobId> = waiting.map(|job| job.id.clone()).collect();
+    let held = jobs::held_back(conn, &actor.tenant_id, &waiting).await?;
+    let mut held: HashMap<_, _> = held.into_iter().map(|held| (held.job_id.clone(), held)).collect();
     let mut views = Vec::with_capacity(jobs.len());
     for job in jobs {
         let waiting_for = match only_worker(&job) {
@@ -50,6 +54,7 @@ pub(super) async fn many(
         let result = results.remove(&job.id).or(job.result);
         let waits = job.state == JobState::Queued && job.run_at > now;
         views.push(JobView {
+            held_back: held.remove(&job.id).map(Into::into),
             source_name: names.get(&job.source_id).cloned().unwrap_or_default(),
             id: job.id,
             kind: job.kind,

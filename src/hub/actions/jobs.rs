@@ -56,6 +56,7 @@ pub async fn events(hub: &Hub, actor: &Actor, id: &JobId, after: i64) -> Result<
         attempt: event.attempt,
         kind: event.kind,
         message: event.message,
+        error_code: event.error_code,
     };
     Ok(events.into_iter().map(view).collect())
 }

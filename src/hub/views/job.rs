@@ -4,11 +4,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{
-    ids::{JobId, SnapshotId, SourceId, WorkerId},
-    job::{JobError, JobKind, JobState, Progress, Warnings},
-    job_event::JobEventKind,
-    worker::WorkerState,
+use crate::{
+    db::jobs::HeldBack,
+    domain::{
+        error_code::ErrorCode,
+        ids::{JobId, SnapshotId, SourceId, WorkerId},
+        job::{HeldBy, JobError, JobKind, JobState, Progress, Warnings},
+        job_event::JobEventKind,
+        worker::WorkerState,
+    },
 };
 
 /// One unit of work.
@@ -49,6 +53,9 @@ pub struct JobView {
     /// The worker whose disk this job needs, while that worker is away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<WaitingFor>,
+    /// What holds it back although it is due and workers may be free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBackView>,
     /// Not before this time; set while it waits for its next attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_for: Option<DateTime<Utc>>,
@@ -75,6 +82,38 @@ pub struct WaitingFor {
     pub last_seen_at: DateTime<Utc>,
 }
 
+/// Why a due job waits, for programs and for people.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HeldBackView {
+    /// The reason.
+    pub reason: HeldBy,
+    /// The same in a sentence.
+    pub message: String,
+    /// When the reason ends, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl From<HeldBack> for HeldBackView {
+    fn from(held: HeldBack) -> Self {
+        let host = held.host.as_deref().unwrap_or("The server");
+        let message = match held.by {
+            HeldBy::HostBusy => format!("{host} has too many connections and is left alone for a while."),
+            HeldBy::HostLimit => format!("As many jobs as allowed run on {host} already."),
+            HeldBy::TenantLimit => "As many jobs of this organisation run as are allowed at once.".to_owned(),
+            HeldBy::StorageFull => format!(
+                "It did not fit, and no worker has {} MiB of free disk for it just now.",
+                held.needs_free_bytes.unwrap_or(0) >> 20
+            ),
+        };
+        Self {
+            reason: held.by,
+            message,
+            until: held.until,
+        }
+    }
+}
+
 /// Something that happened to a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct JobEventView {
@@ -88,4 +127,8 @@ pub struct JobEventView {
     pub kind: JobEventKind,
     /// In words.
     pub message: String,
+    /// Of what the attempt failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub error_code: Option<ErrorCode>,
 }

@@ -159,7 +159,8 @@ fn events_between(before: Option<&JobView>, now: &JobView) -> Option<Event> {
         || before.phase != now.phase
         || before.attempt != now.attempt
         || before.cancel_requested != now.cancel_requested
-        || before.waiting_for.is_some() != now.waiting_for.is_some();
+        || before.waiting_for.is_some() != now.waiting_for.is_some()
+        || before.held_back.is_some() != now.held_back.is_some();
     if looks_different {
         changed(now)
     } else if before.progress != now.progress {
