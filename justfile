@@ -26,8 +26,9 @@ fmt:
 # What continuous integration runs
 ci: lint test
 
-# Measure speed and memory against stock tools; BENCH_SCALE=0.01 for a quick look
+# Measure speed and memory against stock tools; BENCH_SCALE=0.01 for a quick look; `bench queue`: the queue alone
 bench *args: (needs "bench")
+    @sh scripts/queue-peers
     cargo bench --locked --bench product -- {{ args }}
 
 # Harm real hubs, workers and PostgreSQL at random while people order work, then audit everything: just chaos [rounds] [seed]

@@ -1,6 +1,7 @@
 //! `just bench`: the product against stock tools, in one run, as ratios.
 //!
-//! Real hub and worker processes, a real sshd on loopback, jobs through the API. `BENCH_SCALE`
+//! Real hub and worker processes, a real sshd on loopback, jobs through the API (and `queue`: no-op jobs through the
+//! queue). `BENCH_SCALE`
 //! (1 by default) shrinks every size for a quick look; figures count only at full size. An argument
 //! picks the measurements whose name contains it.
 
@@ -14,6 +15,7 @@
 mod memory;
 mod peers;
 mod product;
+mod queue;
 mod report;
 mod single_file;
 mod small_files;
@@ -53,6 +55,9 @@ impl Scale {
 
 #[tokio::main]
 async fn main() {
+    if queue::is_wanted() {
+        return queue::be_a_worker().await;
+    }
     let scale = Scale::from_environment();
     // cargo passes --bench; what stands beside it is ours.
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
@@ -70,6 +75,9 @@ async fn main() {
     }
     if runs("single_file") {
         single_file::measure(&scale, &mut report).await;
+    }
+    if runs("queue") {
+        queue::measure(&scale, &mut report).await;
     }
     println!("{report}");
     if !scale.is_full() {

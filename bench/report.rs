@@ -74,6 +74,12 @@ impl fmt::Display for Report {
     }
 }
 
+/// The value that so many percent of the measurements do not exceed.
+pub fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
 /// The middle one of an odd number of measurements.
 pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();

@@ -27,6 +27,8 @@ mod chaos;
 mod exports_download;
 mod lifecycle_jobs;
 mod pages;
+mod queue_fairness;
+mod queue_limits;
 mod queue_ordering;
 mod queue_tickets;
 mod reconcile_faults;

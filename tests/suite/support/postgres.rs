@@ -32,6 +32,9 @@ const SETTINGS: &[&str] = &[
     "log_min_messages=fatal",
 ];
 
+/// As an operator would run it: durable, and vacuumed.
+const DURABLE: &[&str] = &["max_connections=200", "shared_buffers=256MB", "log_min_messages=fatal"];
+
 const TEMPLATE: &str = "xvault_template";
 
 /// A running server.
@@ -39,11 +42,21 @@ pub struct Server {
     cluster: Cluster,
     directory: PathBuf,
     child: Option<Child>,
+    settings: &'static [&'static str],
 }
 
 impl Server {
     /// A cluster of its own, which the test may kill. It has the migrated template.
     pub fn start() -> Self {
+        Self::start_with(SETTINGS)
+    }
+
+    /// A cluster to measure on.
+    pub fn durable() -> Self {
+        Self::start_with(DURABLE)
+    }
+
+    fn start_with(settings: &'static [&'static str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let directory = scratch().join(format!("pg{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         std::fs::create_dir(&directory).expect("a directory for PostgreSQL");
@@ -54,6 +67,7 @@ impl Server {
             cluster,
             directory,
             child: None,
+            settings,
         };
         server.resume();
         block_on(server.make_template());
@@ -64,7 +78,7 @@ impl Server {
     pub fn resume(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         xvault::cli::dev::stale::clear(&self.directory.join("data")).expect("the killed server is gone");
-        let mut command = self.cluster.server(SETTINGS).expect("PostgreSQL's command");
+        let mut command = self.cluster.server(self.settings).expect("PostgreSQL's command");
         let log = std::fs::File::create(self.directory.join("log")).expect("a log file");
         command.stdout(Stdio::null()).stderr(log);
         self.child = Some(spawner::spawn(command).expect("PostgreSQL starts"));
