@@ -204,7 +204,7 @@ async fn what_cannot_or_must_not_be_entered_is_told() {
         assert!(line.starts_with(word) && line.contains(reason), "{line}");
     }
     // The job that would have been tried again has its result now.
-    assert_eq!(site.snapshots().await, [waiting.clone()]);
+    assert_eq!(site.snapshots().await, std::slice::from_ref(waiting));
     let jobs = site
         .api
         .get(&format!("/api/v1/jobs?snapshot_id={waiting}"))
