@@ -1,5 +1,7 @@
 //! `xvault hub`: the control plane.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -24,6 +26,9 @@ pub use crate::config::HubArgs;
 /// Connections of one hub: requests, housekeeping, and one that listens.
 const CONNECTIONS: u32 = 20;
 
+/// Between two looks for a database that is away at the start.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Runs until a signal, then until the answers under way are given.
 pub async fn run(args: HubArgs) -> anyhow::Result<()> {
     let config = HubConfig::load(args, &Environment::process())?;
@@ -47,6 +52,13 @@ pub async fn run(args: HubArgs) -> anyhow::Result<()> {
 /// A hub on a database that is up to date, with the right master key and somebody who can sign in.
 async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
     let pool = db::pool(config.database.url.expose_secret(), CONNECTIONS)?;
+    while let Err(error) = db::check(&pool).await {
+        if !error.is_away() {
+            return Err(error).context("cannot use the database");
+        }
+        tracing::warn!(%error, "waiting for the database");
+        tokio::time::sleep(PAUSE).await;
+    }
     migrate::up_to_date(&pool, config.worker_db_password.as_ref()).await?;
     let settings = HubSettings {
         url: config.url.clone(),

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 
 pub mod age_keys;
 pub mod api_keys;
 pub mod audit_log;
+mod connect;
 mod create;
 pub mod exports;
 pub mod gauges;
@@ -38,6 +39,7 @@ pub mod users;
 pub mod worker_tokens;
 pub mod workers;
 
+pub use connect::{Silences, answered, check, pool, watched_pool};
 pub use create::create_database;
 
 /// A connection on loan from the pool.
@@ -52,6 +54,9 @@ pub enum DbError {
     /// The server refused, was away, or answered with an error.
     #[error("database: {0}")]
     Sqlx(#[from] sqlx::Error),
+    /// The server said nothing for this long: the connection is broken, and nobody was told.
+    #[error("database: no answer within {0:?}")]
+    Silent(Duration),
     /// The schema could not be brought up to date.
     #[error("database migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -100,6 +105,7 @@ impl DbError {
                     | sqlx::Error::Protocol(_)
                     | sqlx::Error::WorkerCrashed
             ),
+            Self::Silent(_) => true,
             Self::Migrate(_) | Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
         }
     }
@@ -141,16 +147,6 @@ impl Default for Page {
     fn default() -> Self {
         Self::first(Self::DEFAULT_LIMIT)
     }
-}
-
-/// Opens a pool of at most `max_connections`; connects on first use, so a database that is still
-/// starting is no error here.
-pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, DbError> {
-    let options: PgConnectOptions = url.parse().map_err(DbError::Url)?;
-    Ok(PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options.application_name("xvault")))
 }
 
 /// Brings the schema up to date. Safe to run from several processes at once: a database lock lets

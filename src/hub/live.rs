@@ -9,13 +9,19 @@ use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::ids::JobId;
+use crate::{
+    db::{self, DbError},
+    domain::ids::JobId,
+};
 
 /// The channel that every change of a job is announced on.
 const CHANNEL: &str = "xvault_job";
 
 /// Pause before a lost connection is made again.
 const RECONNECT: Duration = Duration::from_secs(1);
+
+/// How long nothing may be heard before the connection has to show that it still works.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// Changes that may wait for a slow listener before it is told to look at everything.
 const BACKLOG: usize = 1024;
@@ -55,13 +61,18 @@ impl Live {
         stop.run_until_cancelled(listening).await;
     }
 
-    async fn listen(&self, pool: &sqlx::PgPool) -> sqlx::Result<()> {
+    async fn listen(&self, pool: &sqlx::PgPool) -> Result<(), DbError> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         self.tell(Change::Anything);
         // `try_recv` reconnects by itself and answers `None` after it lost the connection.
         loop {
-            match listener.try_recv().await? {
+            let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
+                // Listening again changes nothing, but a broken connection does not answer.
+                db::answered(async { Ok(listener.listen(CHANNEL).await?) }).await?;
+                continue;
+            };
+            match heard? {
                 Some(note) => match note.payload().parse() {
                     Ok(job) => self.tell(Change::Job(job)),
                     Err(_) => tracing::warn!(payload = note.payload(), "a notification names no job"),

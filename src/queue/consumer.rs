@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::ticket::Ticket;
+use crate::db::Silences;
 
 /// How often a queue is looked at when no notification came.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub struct Consumer {
     /// Tickets handled at once; a ticket is only taken when there is room for it, so none waits
     /// here while another worker is idle.
     pub concurrency: usize,
+    /// News of the pool: after each, the consumer is rebuilt, because its own connection may be broken too.
+    pub silences: Silences,
 }
 
 impl Consumer {
@@ -79,6 +82,10 @@ impl Consumer {
         let (context, mut run) = self.worker(pool, build, on_ticket);
         tokio::select! {
             ended = &mut run => return ended,
+            // apalis waits for an answer as long as TCP does: a quarter of an hour.
+            () = self.silences.next() => {
+                return Err(WorkerError::IoError(std::io::ErrorKind::TimedOut.into()));
+            }
             () = stop.cancelled() => {}
         }
         match context.stop() {

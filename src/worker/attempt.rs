@@ -8,7 +8,7 @@ use super::node::Node;
 use crate::{
     artifact::Gauge,
     db::{
-        DbError,
+        self, DbError,
         jobs::{self, Lease},
     },
     domain::{
@@ -116,7 +116,7 @@ impl Attempt {
             tx.commit().await?;
             Ok::<(), DbError>(())
         };
-        if let Err(error) = told.await {
+        if let Err(error) = db::answered(told).await {
             tracing::warn!(job = %self.job.id, phase, %error, "could not tell the phase");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{node::Node, run::WorkerError};
 use crate::{
     db::{
-        DbError, schema,
+        self, DbError, schema,
         workers::{self, Heartbeat},
     },
     domain::worker::Wish,
@@ -52,12 +52,15 @@ pub async fn beat(node: &Arc<Node>) -> Result<(), WorkerError> {
         paused_reason: node.paused_reason(),
         stopping: node.stopping.is_cancelled(),
     };
-    let mut conn = node.pool.acquire().await.map_err(DbError::from)?;
-    let fit = schema::fit(&mut conn).await?;
-    if !fit.is_fine() {
-        return Err(WorkerError::Schema(fit));
-    }
-    match workers::heartbeat(&mut conn, &beat).await? {
+    let told = async {
+        let mut conn = node.pool.acquire().await?;
+        let fit = schema::fit(&mut conn).await?;
+        match fit.is_fine() {
+            true => workers::heartbeat(&mut conn, &beat).await.map(Ok),
+            false => Ok(Err(WorkerError::Schema(fit))),
+        }
+    };
+    match db::answered(told).await?? {
         Wish::Work => node.set_drained(false),
         Wish::Drain => node.set_drained(true),
         Wish::Retire => return Err(WorkerError::Retired(node.id.clone())),
@@ -67,8 +70,7 @@ pub async fn beat(node: &Arc<Node>) -> Result<(), WorkerError> {
 
 /// The last row: this worker has stopped.
 pub async fn say_goodbye(node: &Node) -> Result<(), DbError> {
-    let mut conn = node.pool.acquire().await?;
-    workers::stopped(&mut conn, &node.id).await
+    db::answered(async { workers::stopped(&mut *node.pool.acquire().await?, &node.id).await }).await
 }
 
 fn hostname() -> String {

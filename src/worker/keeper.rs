@@ -7,7 +7,7 @@ use super::{
     node::Node,
 };
 use crate::db::{
-    DbError,
+    self, DbError,
     jobs::{self, Renewal},
 };
 
@@ -21,24 +21,23 @@ pub async fn keep(node: &Node, attempt: &Attempt) -> Infallible {
     let mut pause = node.timing.renew_every;
     loop {
         tokio::time::sleep(pause).await;
-        match tokio::time::timeout(node.timing.lease, renew(node, attempt)).await {
-            Ok(Ok(Renewal::Held { cancel_requested })) => {
+        match db::answered(renew(node, attempt)).await {
+            Ok(Renewal::Held { cancel_requested }) => {
                 pause = node.timing.renew_every;
                 if cancel_requested {
                     attempt.stop(StopReason::Cancelled);
                 }
             }
-            Ok(Ok(Renewal::Lost)) => {
+            Ok(Renewal::Lost) => {
                 tracing::warn!(job = %attempt.job.id, "the lease is lost; ending the work");
                 attempt.stop(StopReason::LeaseLost);
                 // Nothing is left to keep; whoever runs us drops us when the work has ended.
                 return std::future::pending().await;
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(job = %attempt.job.id, %error, "cannot renew the lease; the work goes on");
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(_) => tracing::warn!(job = %attempt.job.id, "the database does not answer; the work goes on"),
         }
     }
 }

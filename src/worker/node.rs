@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     config::WorkerConfig,
     connectors::{egress::EgressPolicy, open::ConnectorContext},
+    db::Silences,
     domain::{
         ids::{ExportId, JobId, WorkerId},
         job::JobError,
@@ -41,6 +42,8 @@ pub struct Node {
     pub timing: Timing,
     /// The database, with a worker's rights.
     pub pool: PgPool,
+    /// When connections to it broke without a word.
+    pub silences: Silences,
     /// Wall time.
     pub clock: Clock,
     /// Where snapshots lie.
@@ -74,6 +77,8 @@ pub struct Parts {
     /// As in [`Node`].
     pub pool: PgPool,
     /// As in [`Node`].
+    pub silences: Silences,
+    /// As in [`Node`].
     pub clock: Clock,
     /// As in [`Node`].
     pub storage: Arc<LocalFs>,
@@ -100,6 +105,7 @@ impl Node {
             id: parts.id,
             timing,
             pool: parts.pool,
+            silences: parts.silences,
             clock: parts.clock,
             storage: parts.storage,
             hub: parts.hub,

@@ -54,7 +54,7 @@ async fn sit_out(node: &Node, queue_name: &str, has_permit: bool) {
 async fn claim_patiently(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {
     let mut tries = 0;
     loop {
-        match claim(node, queue_name, has_permit).await {
+        match db::answered(claim(node, queue_name, has_permit)).await {
             Err(error) if error.is_away() && tries < CLAIM_TRIES => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(200) * tries).await;
@@ -109,6 +109,10 @@ async fn run(node: Arc<Node>, claimed: Claimed) {
         // An attempt of ours whose lease ran out: its files must be gone before this one begins.
         earlier.stop(StopReason::LeaseLost);
         earlier.over.cancelled().await;
+    }
+    if node.stopping.is_cancelled() {
+        // The claim was on its way when the stop signal came: whoever hands back may have looked before.
+        attempt.stop(StopReason::HandBack);
     }
     let work = tokio::spawn((node.work)(node.clone(), attempt.clone()));
     let ended = tokio::select! {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     db::{
-        DbError,
+        self, DbError,
         jobs::{self, AfterFailure, Retry},
         snapshots,
     },
@@ -139,7 +139,7 @@ async fn patiently<'a, T>(
     let started = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
-        let error = match write().await {
+        let error = match db::answered(write()).await {
             Ok(done) => return Some(done),
             Err(error) => error,
         };

@@ -162,9 +162,11 @@ async fn prepare(
         })?;
     // Claims, renewals and reports of every job, two listeners of the queue, and the rest.
     let connections = u32::try_from(config.concurrency).unwrap_or(256).saturating_mul(2) + 8;
+    let (pool, silences) = db::watched_pool(config.database.url.expose_secret(), connections)?;
     let node = Node::new(Parts {
         id: identity.id.clone(),
-        pool: db::pool(config.database.url.expose_secret(), connections)?,
+        pool,
+        silences,
         clock,
         storage,
         hub: HubClient::new(config.hub_url.clone(), config.token.clone())?,
@@ -223,6 +225,7 @@ async fn consume(node: &Arc<Node>) {
             name: format!("{}.{}.{queue}", node.id, &boot[..8]),
             queue: queue.clone(),
             concurrency: node.config.concurrency,
+            silences: node.silences.clone(),
         };
         let owner = node.clone();
         consumer.run(node.pool.clone(), node.stopping.clone(), move || {

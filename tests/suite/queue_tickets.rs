@@ -39,6 +39,7 @@ impl Claimer {
             queue: WORK.into(),
             name: name.into(),
             concurrency,
+            silences: xvault::db::Silences::default(),
         };
         let (list, gate, worker, own) = (claimed.clone(), go.clone(), worker.clone(), pool.clone());
         let run = consumer.run(pool.clone(), stop.clone(), move || {

@@ -22,6 +22,9 @@ use crate::db::DbError;
 /// Rows handled per transaction, so that no lock is held for long.
 const BATCH: i64 = 500;
 
+/// How long one round of a duty may take; a connection that broke without a word would hold it up for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs every duty until the hub stops.
 pub async fn run(hub: Hub) {
     let mut duties = JoinSet::new();
@@ -78,7 +81,8 @@ where
     Fut: Future<Output = Result<u64, DbError>>,
 {
     loop {
-        match once(hub.clone()).await {
+        let round = tokio::time::timeout(PATIENCE, once(hub.clone())).await;
+        match round.unwrap_or(Err(DbError::Silent(PATIENCE))) {
             Ok(done) if done >= BATCH.unsigned_abs() => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(duty = name, %error, "could not do its duty; it will be tried again"),

@@ -6,7 +6,7 @@ use super::{blocking, brief_lacks, snapshot_key};
 
 use crate::{
     artifact::{self, Expected, Keys, Stored, VerifyReport},
-    db::{jobs::Finished, snapshots},
+    db::{self, jobs::Finished, snapshots},
     domain::{
         error_code::ErrorCode,
         job::{JobError, Warnings},
@@ -112,7 +112,7 @@ pub(super) async fn catalogued(node: &Node, attempt: &Attempt) -> Result<Snapsho
         let mut conn = node.pool.acquire().await?;
         snapshots::get(&mut conn, &key.tenant_id, &key.snapshot_id).await
     };
-    match found.await {
+    match db::answered(found).await {
         Ok(Some(snapshot)) => Ok(snapshot),
         Ok(None) => Err(JobError::new(
             ErrorCode::SnapshotMissing,

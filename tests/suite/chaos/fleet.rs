@@ -91,8 +91,8 @@ impl Fleet {
         let database = server.database().await;
         let mut hubs = Vec::new();
         for _ in 0..HUBS {
-            let cable = Cable::to(Far::Socket(server.socket()), None).await;
-            let url = Database::through(&database.url, cable.port);
+            let cable = Cable::to(Far::Socket(database.socket()), None).await;
+            let url = Database::through(&database.url, "127.0.0.1", cable.port);
             let variables = [("XVAULT_DATABASE_URL", url), ("XVAULT_SETTLING", "1s".to_owned())];
             hubs.push(HubMachine {
                 hub: Hub::start(&database, &variables).await,
@@ -102,7 +102,7 @@ impl Fleet {
         }
         let mut machines = Vec::new();
         for i in 0..WORKERS {
-            machines.push(Machine::start(i, &server, &database, &hubs[i % HUBS].hub).await);
+            machines.push(Machine::start(i, &database, &hubs[i % HUBS].hub).await);
         }
         let sshd = blocking(Sshd::start).await;
         let api = hubs[0].hub.admin().await;
@@ -227,11 +227,11 @@ impl Fleet {
 }
 
 impl Machine {
-    async fn start(i: usize, server: &Server, database: &Database, hub: &Hub) -> Self {
+    async fn start(i: usize, database: &Database, hub: &Hub) -> Self {
         let disk = SmallDisk::new(DISK_MIB);
         let port = hub.url.rsplit(':').next().and_then(|port| port.parse().ok());
         let to_hub = Cable::to(Far::Port(port.expect("a port")), None).await;
-        let to_database = Cable::to(Far::Socket(server.socket()), None).await;
+        let to_database = Cable::to(Far::Socket(database.socket()), None).await;
         let mut variables = short_times();
         variables.extend([
             ("XVAULT_WORKER_ID", format!("wrk_{i}")),
@@ -239,7 +239,7 @@ impl Machine {
             ("XVAULT_HUB_URL", format!("http://127.0.0.1:{}", to_hub.port)),
             (
                 "XVAULT_DATABASE_URL",
-                Database::through(&database.worker_url, to_database.port),
+                Database::through(&database.worker_url, "127.0.0.1", to_database.port),
             ),
         ]);
         Self {

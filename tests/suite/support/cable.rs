@@ -60,7 +60,12 @@ pub struct Cable {
 impl Cable {
     /// A cable to `far`; with `pace`, at most so many bytes per second come back from there on each connection.
     pub async fn to(far: Far, pace: Option<u64>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        Self::between("127.0.0.1", far, pace).await
+    }
+
+    /// As [`Cable::to`], with its near end on this address.
+    pub async fn between(address: &str, far: Far, pace: Option<u64>) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("an address of ours");
         let port = listener.local_addr().expect("bound").port();
         let open = State {
             way: Way::Open,

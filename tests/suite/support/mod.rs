@@ -6,6 +6,7 @@ pub mod captured;
 pub mod catalogue;
 pub mod dump;
 pub mod eventually;
+pub mod far_host;
 pub mod gate;
 pub mod http;
 pub mod postgres;
@@ -17,6 +18,7 @@ pub mod ssh_keys;
 pub mod ssh_place;
 pub mod sshd;
 pub mod tree;
+pub mod wired;
 pub mod xvault;
 
 pub use eventually::eventually;

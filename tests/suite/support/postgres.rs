@@ -21,8 +21,18 @@ use super::{scratch::scratch, spawner};
 /// Password of `xvault_worker_login` in every test database.
 pub const WORKER_PASSWORD: &str = "worker-password-of-the-tests";
 
-/// Speed before durability: a test cluster never outlives its process.
+/// Speed before durability: a test cluster never outlives its machine.
 const SETTINGS: &[&str] = &[
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=400",
+    "shared_buffers=64MB",
+    "autovacuum=off",
+    "log_min_messages=fatal",
+];
+
+/// For the server that nobody kills: a killed one would forget what it has just promised.
+const FORGETFUL: &[&str] = &[
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -119,11 +129,6 @@ impl Server {
         }
     }
 
-    /// Where it listens.
-    pub fn socket(&self) -> PathBuf {
-        self.directory.join("s/.s.PGSQL.5432")
-    }
-
     /// A fresh database with the whole schema.
     pub async fn database(&self) -> Database {
         self.make_database(&format!("template {TEMPLATE} strategy file_copy"))
@@ -193,17 +198,24 @@ impl Database {
     pub async fn new() -> Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         // Starting blocks, and other tests wait in the lock: not on a runtime's thread.
-        let shared = tokio::task::spawn_blocking(|| SHARED.get_or_init(Server::start));
+        let shared = tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Server::start_with(FORGETFUL)));
         shared.await.expect("PostgreSQL starts").database().await
     }
 
-    /// `url`, or `worker_url`, as it reads through a cable on `port`.
-    pub fn through(url: &SecretString, port: u16) -> String {
+    /// `url`, or `worker_url`, as it reads through a cable on this address and port.
+    pub fn through(url: &SecretString, address: &str, port: u16) -> String {
         let mut url = url::Url::parse(url.expose_secret()).expect("a URL");
         url.set_query(None);
-        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_host(Some(address)).expect("a host");
         url.set_port(Some(port)).expect("a port");
         url.into()
+    }
+
+    /// Where its server listens.
+    pub fn socket(&self) -> PathBuf {
+        let url = url::Url::parse(self.url.expose_secret()).expect("a URL");
+        let host = url.query_pairs().find(|(name, _)| name == "host");
+        PathBuf::from(host.expect("a socket directory").1.as_ref()).join(".s.PGSQL.5432")
     }
 
     /// A pool as the owner.

@@ -19,6 +19,7 @@ use xvault::cli::dev::leash::leashed;
 use super::{
     eventually,
     eventually::SOON,
+    far_host::FarHost,
     http::{self, Api},
     postgres::Database,
     scratch::temp_dir,
@@ -72,7 +73,10 @@ pub struct Process {
 impl Process {
     /// Starts it and collects what it prints.
     pub fn start(args: &[&str], env: &[Variable]) -> Self {
-        let mut command = command(args, env);
+        Self::run(command(args, env))
+    }
+
+    fn run(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawner::spawn(command).expect("the binary starts");
         let output = Arc::new(Mutex::new(String::new()));
@@ -172,6 +176,8 @@ pub struct Worker {
     pub directories: WorkerDirectories,
     /// What it was started with; a later value wins.
     pub env: Vec<Variable>,
+    /// Where it runs, if not here.
+    host: Option<Arc<FarHost>>,
 }
 
 /// Where a worker keeps things; outlives its process.
@@ -234,15 +240,21 @@ impl Worker {
     /// Starts a worker on `database` with a worker's rights and waits until it is ready; `more`
     /// comes last and wins.
     pub async fn start(database: &Database, hub: &Hub, more: &[Variable]) -> Self {
+        Self::start_on(None, database, hub, more).await
+    }
+
+    /// As [`Worker::start`], on another host if one is named.
+    pub async fn start_on(host: Option<Arc<FarHost>>, database: &Database, hub: &Hub, more: &[Variable]) -> Self {
         let port = free_port();
-        let url = format!("http://127.0.0.1:{port}");
+        let address = host.as_ref().map_or("127.0.0.1", |host| &host.address).to_owned();
+        let url = format!("http://{address}:{port}");
         let directories = WorkerDirectories { root: temp_dir("w") };
         let path = |path: PathBuf| path.display().to_string();
         let mut env = vec![
             ("XVAULT_DATABASE_URL", database.worker_url.expose_secret().to_owned()),
             ("XVAULT_HUB_URL", hub.url.clone()),
             ("XVAULT_WORKER_TOKEN", WORKER_TOKEN.to_owned()),
-            ("XVAULT_WORKER_LISTEN", format!("127.0.0.1:{port}")),
+            ("XVAULT_WORKER_LISTEN", format!("{address}:{port}")),
             ("XVAULT_WORKER_URL", url.clone()),
             ("XVAULT_STORAGE_DIR", path(directories.storage())),
             ("XVAULT_TMP_DIR", path(directories.tmp())),
@@ -251,14 +263,23 @@ impl Worker {
             ("XVAULT_MIN_FREE", "0".to_owned()),
         ];
         env.extend_from_slice(more);
-        let mut process = Process::start(&["worker"], &env);
+        let mut process = Self::run(host.as_deref(), &env);
         process.ready(&url).await;
         Self {
             process,
             url,
             directories,
             env,
+            host,
         }
+    }
+
+    fn run(host: Option<&FarHost>, env: &[Variable]) -> Process {
+        let here = command(&["worker"], env);
+        Process::run(match host {
+            Some(host) => host.command(&here),
+            None => here,
+        })
     }
 
     /// As [`Worker::restart`], with these variables from now on.
@@ -276,7 +297,7 @@ impl Worker {
     /// As [`Worker::restart`], without waiting until it is ready.
     pub fn revive(&mut self) {
         self.process.kill();
-        self.process = Process::start(&["worker"], &self.env);
+        self.process = Self::run(self.host.as_deref(), &self.env);
     }
 }
 

@@ -17,6 +17,9 @@ const MAX_NOISE: usize = 64 * 1024;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a command to end after it was asked to; after half of it, it is killed.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+/// For the server to begin with that. A silent one is left alone: its sshd ends the command once it notices that
+/// the connection is gone, and whoever cancelled does not wait for that.
+const KILL_START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Linux limits one argument to 128 KiB, and the whole command is one.
 pub(super) const MAX_COMMAND: usize = 120 * 1024;
 
@@ -163,9 +166,10 @@ impl RemoteChild {
              sleep 0.1 2>/dev/null || sleep 1; done; exit 0"
         );
         let killed = async {
-            match start(&link, &script, Stdio::null()).await? {
-                Some(killer) => killer.wait().await,
-                None => Ok(RemoteExit::Code(1)),
+            match tokio::time::timeout(KILL_START_TIMEOUT, start(&link, &script, Stdio::null())).await {
+                Ok(Ok(Some(killer))) => killer.wait().await,
+                Ok(Ok(None)) | Err(_) => Ok(RemoteExit::Code(1)),
+                Ok(Err(error)) => Err(error),
             }
         };
         let ended = tokio::time::timeout(KILL_TIMEOUT, killed).await;
