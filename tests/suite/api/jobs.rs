@@ -60,7 +60,10 @@ async fn a_live_stream_tells_what_was_and_what_comes_until_the_end() {
     jobs::renew(&mut conn, &running.lease, Duration::from_secs(60), &progress)
         .await
         .unwrap();
-    assert!(jobs::finish(&mut conn, &running.lease, &done()).await.unwrap());
+    // As a worker reports: the job and its event become visible together.
+    let mut tx = world.pool.begin().await.unwrap();
+    assert!(jobs::finish(&mut tx, &running.lease, &done()).await.unwrap());
+    tx.commit().await.unwrap();
     // Ends by itself.
     while let Some(chunk) = stream.chunk().await.unwrap() {
         text.push_str(std::str::from_utf8(&chunk).unwrap());
