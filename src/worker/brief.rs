@@ -17,6 +17,12 @@ use crate::{
     },
 };
 
+/// For one request, until its whole answer: a hub that needs longer has died on us, or the connection has.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// For making a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// Longest brief accepted, in bytes.
 const MAX_BRIEF: usize = 2 * 1024 * 1024;
 
@@ -39,8 +45,8 @@ impl HubClient {
     /// A client of the hub at `url`, which knows this worker by `token`.
     pub fn new(url: Url, token: SecretString) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(30))
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;

@@ -1,8 +1,11 @@
-//! What a worker does while the database is away.
+//! What a worker does while the database or the hub is away.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use super::support::{gate::Gate, postgres::Server, site::Site, xvault::Variable};
+use super::support::{gate::Gate, postgres::Server, site::Site, sshd::Setup, wired::Wired, xvault::Variable};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_does_not_end_a_transfer() {
@@ -35,4 +38,19 @@ async fn a_database_that_goes_away_does_not_end_a_transfer() {
     assert_eq!(site.stored().0, site.snapshots().await);
     drop(site);
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_the_hub_that_broke_without_a_word_delays_a_job_by_seconds() {
+    let wired = Wired::start(Setup::default(), &[]).await;
+    // The probe of the source left a connection behind that is kept for the next brief.
+    wired.hub.forget();
+    let ordered = Instant::now();
+    let job = wired.site.back_up().await;
+    wired.survived(&job, 1..=1).await;
+    assert!(
+        ordered.elapsed() < Duration::from_secs(25),
+        "it took {:?}",
+        ordered.elapsed()
+    );
 }
