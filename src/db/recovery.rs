@@ -18,6 +18,8 @@ use crate::domain::{
 pub struct Catalogued {
     /// True if it has the tenant, and with it the tenant's key.
     pub tenant: bool,
+    /// True if one of the snapshot's ids belongs to something else: another tenant's, or another kind of thing.
+    pub foreign: bool,
     /// True if it has a key that opens the snapshot.
     pub openable: bool,
     /// True if a job has deleted it.
@@ -52,6 +54,9 @@ pub async fn catalogued(
 ) -> Result<Catalogued, DbError> {
     Ok(sqlx::query_as(
         "select exists (select from tenants where id = $1) as tenant, \
+                exists (select from jobs where id = $3 and (tenant_id, source_id, kind) <> ($1, $5, 'backup')) \
+                or exists (select from sources where id = $5 and tenant_id <> $1) \
+                or exists (select from snapshots where id = $2 and tenant_id <> $1) as \"foreign\", \
                 exists (select from age_keys where tenant_id = $1 and recipient = any($4) \
                         and sealed_identity is not null) as openable, \
                 exists (select from jobs where tenant_id = $1 and snapshot_id = $2 and kind = 'delete' \
@@ -66,6 +71,7 @@ pub async fn catalogued(
     .bind(&key.snapshot_id)
     .bind(job_id)
     .bind(recipients)
+    .bind(&key.source_id)
     .fetch_one(conn)
     .await?)
 }

@@ -155,10 +155,10 @@ async fn what_cannot_or_must_not_be_entered_is_told() {
     let mut site = Site::start().await;
     fs::write(site.sshd.home().join("file"), "content").unwrap();
     let mut snapshots = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         snapshots.push(site.snapshot().await);
     }
-    let [damaged, failed, deleted, waiting] = &snapshots[..] else {
+    let [damaged, failed, deleted, foreign, waiting] = &snapshots[..] else {
         unreachable!()
     };
     assert!(site.stack.worker.process.stop().await.success());
@@ -187,6 +187,13 @@ async fn what_cannot_or_must_not_be_entered_is_told() {
                  select 'job_gone', tenant_id, 'delete', 'succeeded', 'x', source_id, id, '{{\"type\":\"delete\",\"v\":1}}', \
                  now() from snapshots where id = '{deleted}'"
             ),
+            "insert into tenants (id, name) values ('tnt_other', 'Other')",
+            "insert into sources (id, tenant_id, name, kind, config) \
+             select 'src_other', 'tnt_other', 'Other', kind, config from sources",
+            &format!(
+                "update jobs set tenant_id = 'tnt_other', source_id = 'src_other' where id = {}",
+                job(foreign)
+            ),
             "delete from snapshots",
         ],
     )
@@ -198,6 +205,7 @@ async fn what_cannot_or_must_not_be_entered_is_told() {
         (damaged, "refuse", "manifest.json is damaged"),
         (failed, "leave", "ended as failed"),
         (deleted, "leave", "deleted"),
+        (foreign, "refuse", "another tenant"),
         (waiting, "enter", "complete"),
     ] {
         let line = line(snapshot);
@@ -225,10 +233,10 @@ async fn what_cannot_or_must_not_be_entered_is_told() {
     .await;
     let (fine, told) = recover(&site, &site.stack.worker, &["--apply"]);
     assert!(
-        !fine && told.contains("recovery sheet") && told.contains("4 refused"),
+        !fine && told.contains("recovery sheet") && told.contains("5 refused"),
         "{told}"
     );
-    assert_eq!(site.stored().0.len(), 4, "nothing is removed");
+    assert_eq!(site.stored().0.len(), 5, "nothing is removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

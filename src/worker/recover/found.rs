@@ -8,7 +8,7 @@ use crate::{
     domain::{
         ids::{JobId, SnapshotId, WorkerId},
         job::{JobState, Warnings},
-        snapshot::{ArtifactFile, Locator, NewSnapshot, Snapshot, SnapshotKey},
+        snapshot::{ArtifactFile, Locator, NewSnapshot, Snapshot, SnapshotKey, SnapshotState},
     },
     storage::Storage,
 };
@@ -43,12 +43,15 @@ pub enum Verdict {
 /// What a snapshot says about itself, if it is whole as far as a look tells.
 pub fn read(storage: &dyn Storage, key: &SnapshotKey) -> Result<Manifest, String> {
     let manifest = artifact::look(&Stored { storage, key }, None).map_err(|error| error.message)?;
-    match manifest.key == *key {
-        true => Ok(manifest),
-        false => Err(format!(
+    if manifest.key != *key {
+        return Err(format!(
             "its manifest says that it is snapshot {} of source {} of tenant {}",
             manifest.key.snapshot_id, manifest.key.source_id, manifest.key.tenant_id
-        )),
+        ));
+    }
+    match manifest.state {
+        SnapshotState::Complete | SnapshotState::Partial => Ok(manifest),
+        other => Err(format!("its manifest says that it is {other}, which no backup writes")),
     }
 }
 
@@ -92,6 +95,11 @@ pub fn lost(
     let (key, job) = (&manifest.key, &manifest.job_id);
     if !has.tenant {
         return Verdict::Refuse(unknown_tenant(manifest, place));
+    }
+    if has.foreign {
+        return Verdict::Refuse(
+            "its ids belong to another tenant in the catalogue; the files were tampered with".to_owned(),
+        );
     }
     if has.removed {
         return Verdict::Leave("it was deleted, and its files have come back; the worker removes them".to_owned());

@@ -5,6 +5,7 @@ mod cli;
 mod damage;
 mod export;
 mod fixture;
+mod forged;
 mod round_trip;
 mod storage;
 mod vectors;
