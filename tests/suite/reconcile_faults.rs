@@ -80,6 +80,7 @@ async fn a_snapshot_without_all_its_files_is_missing_until_they_return() {
     let mut browser = Browser::signed_in(&site.stack.hub.url, ADMIN_EMAIL, ADMIN_PASSWORD).await;
     let page = browser.get(&format!("/snapshots/{}", snapshots[0])).await.text();
     assert!(page.contains(fault.as_str().unwrap()), "{page}");
+    assert!(page.contains("Delete this snapshot"), "{page}");
 
     for (from, to) in places {
         fs::rename(to, from).unwrap();
