@@ -6,7 +6,7 @@
 //! | Module | May import | What it is |
 //! |---|---|---|
 //! | [`domain`] | – | pure types and rules |
-//! | [`clock`], [`shutdown`], [`telemetry`] | – | time that tests can set · the stop signal · logs |
+//! | [`clock`], [`shutdown`], [`telemetry`], [`serving`] | – | time that tests can set · the stop signal · logs and metrics · HTTP connections |
 //! | [`config`] | domain, telemetry | environment and flags, validated once |
 //! | [`crypto`] | domain | envelope, age keys, passwords, tokens |
 //! | [`db`] | domain, crypto | the only SQL |
@@ -15,7 +15,7 @@
 //! | [`storage`] | domain, crypto | where artifacts lie |
 //! | [`artifact`] | domain, crypto, storage | format v1: write, read, check, export |
 //! | [`worker`] | all of the above | the data plane |
-//! | [`hub`] | domain, crypto, db, queue, clock, config, shutdown | the control plane |
+//! | [`hub`] | domain, crypto, db, queue, clock, config, shutdown, telemetry, serving | the control plane |
 //! | [`cli`] | everything | one file per command |
 
 pub mod artifact;
@@ -28,6 +28,7 @@ pub mod db;
 pub mod domain;
 pub mod hub;
 pub mod queue;
+pub mod serving;
 pub mod shutdown;
 pub mod storage;
 pub mod telemetry;

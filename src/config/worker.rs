@@ -85,6 +85,8 @@ pub struct WorkerConfig {
     pub id: Option<WorkerId>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Opens `/metrics` to others than programs on this machine.
+    pub metrics_token: Option<SecretString>,
     /// How people reach its downloads.
     pub url: Url,
     /// How hubs reach it, if otherwise.
@@ -119,6 +121,7 @@ impl WorkerConfig {
         Ok(Self {
             database: DatabaseConfig::load(env)?,
             token: env.required_secret("XVAULT_WORKER_TOKEN")?,
+            metrics_token: env.secret("XVAULT_METRICS_TOKEN")?,
             hub_url: args.hub_url,
             id: args.worker_id,
             listen: args.worker_listen,

@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod live;
+mod meters;
 pub mod rate_limit;
 mod recent;
 pub mod scheduler;

@@ -12,8 +12,12 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    actions::{ActionError, fleet::Fleet},
+    actions::{
+        ActionError,
+        fleet::{Counts, Fleet},
+    },
     live::Live,
+    meters::Meters,
     rate_limit::LoginLimits,
     recent::Recent,
 };
@@ -49,6 +53,10 @@ pub struct Hub {
     pub process_id: Uuid,
     /// The fleet as it was a moment ago.
     pub fleet: Arc<Recent<Fleet>>,
+    /// What is counted of jobs and snapshots, as it was a moment ago.
+    pub counts: Arc<Recent<Counts>>,
+    /// What this process has done.
+    pub meters: Arc<Meters>,
     /// Failed sign-ins.
     pub login_limits: Arc<LoginLimits>,
     /// Taken while a password is hashed.
@@ -130,6 +138,8 @@ impl Hub {
             live: Live::default(),
             process_id: Uuid::now_v7(),
             fleet: Arc::default(),
+            counts: Arc::default(),
+            meters: Arc::default(),
             login_limits: Arc::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES)),
             http: reqwest::Client::builder().user_agent("xvault-hub").build()?,

@@ -117,7 +117,7 @@ impl Attempt {
             Ok::<(), DbError>(())
         };
         if let Err(error) = db::answered(told).await {
-            tracing::warn!(job = %self.job.id, phase, %error, "could not tell the phase");
+            tracing::warn!(phase, %error, "could not tell the phase");
         }
     }
 

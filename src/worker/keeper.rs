@@ -29,13 +29,13 @@ pub async fn keep(node: &Node, attempt: &Attempt) -> Infallible {
                 }
             }
             Ok(Renewal::Lost) => {
-                tracing::warn!(job = %attempt.job.id, "the lease is lost; ending the work");
+                tracing::warn!("the lease is lost; ending the work");
                 attempt.stop(StopReason::LeaseLost);
                 // Nothing is left to keep; whoever runs us drops us when the work has ended.
                 return std::future::pending().await;
             }
             Err(error) => {
-                tracing::warn!(job = %attempt.job.id, %error, "cannot renew the lease; the work goes on");
+                tracing::warn!(%error, "cannot renew the lease; the work goes on");
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }

@@ -10,6 +10,7 @@ mod heartbeat;
 mod identity;
 mod jobs;
 mod keeper;
+mod meters;
 mod node;
 mod outcome;
 mod permit;

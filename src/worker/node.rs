@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, outcome::Outcome, reconcile::Standing,
-    timing::Timing,
+    attempt::Attempt, brief::HubClient, downloads::ledger::Ledger, meters::Meters, outcome::Outcome,
+    reconcile::Standing, timing::Timing,
 };
 use crate::{
     clock::Clock,
@@ -56,6 +56,8 @@ pub struct Node {
     pub stopping: CancellationToken,
     /// True while the operator wants no new backups and probes here; see [`Node::set_drained`].
     drained: watch::Sender<bool>,
+    /// What this process has done.
+    pub meters: Meters,
     /// Downloads under way.
     pub ledger: Ledger,
     /// Our own program, which ssh calls for passwords.
@@ -112,6 +114,7 @@ impl Node {
             egress,
             stopping: parts.stopping,
             drained: watch::Sender::new(false),
+            meters: Meters::default(),
             ledger: Ledger::default(),
             askpass: parts.askpass,
             work: parts.work,

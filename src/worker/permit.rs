@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+use tracing::Instrument;
+
 use super::{
     attempt::{Attempt, StopReason},
     keeper,
+    meters::AttemptEnd,
     node::Node,
     report::report,
 };
@@ -100,12 +104,23 @@ async fn claim(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option
     Ok(claimed)
 }
 
-/// Runs one attempt: the work in a task of its own, the lease kept beside it, then the report.
+/// Runs one attempt. Every line that is logged meanwhile says whose and which it is.
 async fn run(node: Arc<Node>, claimed: Claimed) {
     let attempt = Attempt::new(claimed.job, claimed.lease);
     let job = &attempt.job;
-    tracing::info!(job = %job.id, kind = %job.kind, attempt = job.attempt, "began");
-    if let Some(earlier) = node.enter(&attempt) {
+    let span = tracing::info_span!(
+        "job", job = %job.id, tenant = %job.tenant_id, kind = %job.kind, attempt = job.attempt, worker = %node.id
+    );
+    let began = Instant::now();
+    let end = go_through(&node, &attempt).instrument(span).await;
+    node.meters
+        .attempt(attempt.job.kind, end, began.elapsed(), attempt.progress().bytes);
+}
+
+/// The work in a task of its own, the lease kept beside it, then the report.
+async fn go_through(node: &Arc<Node>, attempt: &Arc<Attempt>) -> AttemptEnd {
+    tracing::info!("began");
+    if let Some(earlier) = node.enter(attempt) {
         // An attempt of ours whose lease ran out: its files must be gone before this one begins.
         earlier.stop(StopReason::LeaseLost);
         earlier.over.cancelled().await;
@@ -114,20 +129,21 @@ async fn run(node: Arc<Node>, claimed: Claimed) {
         // The claim was on its way when the stop signal came: whoever hands back may have looked before.
         attempt.stop(StopReason::HandBack);
     }
-    let work = tokio::spawn((node.work)(node.clone(), attempt.clone()));
+    let work = tokio::spawn((node.work)(node.clone(), attempt.clone()).in_current_span());
     let ended = tokio::select! {
         ended = work => ended,
-        never = keeper::keep(&node, &attempt) => match never {},
+        never = keeper::keep(node, attempt) => match never {},
     };
     let ended = ended.unwrap_or_else(|fault| {
-        tracing::error!(job = %attempt.job.id, %fault, "the job's code failed");
+        tracing::error!(%fault, "the job's code failed");
         Err(JobError::new(
             ErrorCode::Internal,
             "a fault in xVault ended the job",
             "See the worker's log and report it",
         ))
     });
-    report(&node, &attempt, ended).await;
-    node.leave(&attempt);
+    let end = report(node, attempt, ended).await;
+    node.leave(attempt);
     attempt.over.cancel();
+    end
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     attempt::{Attempt, StopReason},
+    meters::AttemptEnd,
     node::Node,
     outcome::Outcome,
 };
@@ -27,28 +28,38 @@ use crate::{
 /// Growth of the free space below which a backup that did not fit is not tried again: disks also breathe by themselves.
 const ROOM_FOR_NOISE: u64 = 1 << 20;
 
-/// Reports how the work of `attempt` ended.
-pub async fn report(node: &Arc<Node>, attempt: &Attempt, ended: Result<Outcome, JobError>) {
+/// Reports how the work of `attempt` ended; says how the attempt did.
+pub async fn report(node: &Arc<Node>, attempt: &Attempt, ended: Result<Outcome, JobError>) -> AttemptEnd {
     match (ended, attempt.stop_reason()) {
-        (Ok(outcome), Some(StopReason::LeaseLost)) => outcome.effect.undo(node).await,
+        (Ok(outcome), Some(StopReason::LeaseLost)) => {
+            outcome.effect.undo(node).await;
+            AttemptEnd::Lost
+        }
         (Ok(outcome), _) => success(node, attempt, outcome).await,
-        (Err(_), Some(StopReason::LeaseLost)) => {}
+        (Err(_), Some(StopReason::LeaseLost)) => AttemptEnd::Lost,
         (Err(_), Some(StopReason::HandBack)) => hand_back(node, attempt).await,
         (Err(_), Some(StopReason::Cancelled)) => failure(node, attempt, &super::attempt::cancelled()).await,
         (Err(error), None) => failure(node, attempt, &error).await,
     }
 }
 
-async fn success(node: &Arc<Node>, attempt: &Attempt, outcome: Outcome) {
-    let accepted = patiently(node, attempt, || write_success(node, attempt, &outcome).boxed()).await;
+async fn success(node: &Arc<Node>, attempt: &Attempt, outcome: Outcome) -> AttemptEnd {
+    let accepted = patiently(node, || write_success(node, attempt, &outcome).boxed()).await;
     match accepted {
-        Some(true) => tracing::info!(job = %attempt.job.id, "{}", outcome.end.message),
+        Some(true) => {
+            tracing::info!("{}", outcome.end.message);
+            match outcome.end.partial {
+                true => AttemptEnd::Partial,
+                false => AttemptEnd::Succeeded,
+            }
+        }
         Some(false) => {
-            tracing::warn!(job = %attempt.job.id, "the report was refused: the lease is lost; removing what was stored");
+            tracing::warn!("the report was refused: the lease is lost; removing what was stored");
             outcome.effect.undo(node).await;
+            AttemptEnd::Lost
         }
         // Unknown whether it was written: the sweep compares disk and catalogue later.
-        None => {}
+        None => AttemptEnd::Lost,
     }
 }
 
@@ -64,9 +75,15 @@ async fn write_success(node: &Node, attempt: &Attempt, outcome: &Outcome) -> Res
     outcome.effect.is_written(&mut tx).await
 }
 
-async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) {
-    let after = patiently(node, attempt, || write_failure(node, attempt, error).boxed()).await;
-    tracing::info!(job = %attempt.job.id, code = %error.code, error = error.message, ?after, "the attempt failed");
+async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) -> AttemptEnd {
+    let after = patiently(node, || write_failure(node, attempt, error).boxed()).await;
+    tracing::info!(code = %error.code, error = error.message, ?after, "the attempt failed");
+    match after {
+        Some(AfterFailure::Failed) => AttemptEnd::Failed,
+        Some(AfterFailure::Retry { .. }) => AttemptEnd::Retry,
+        Some(AfterFailure::Cancelled) => AttemptEnd::Cancelled,
+        Some(AfterFailure::Refused) | None => AttemptEnd::Lost,
+    }
 }
 
 async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Result<AfterFailure, DbError> {
@@ -93,9 +110,14 @@ fn retry(node: &Node, job: &Job, code: ErrorCode) -> Retry {
     }
 }
 
-async fn hand_back(node: &Arc<Node>, attempt: &Attempt) {
-    let after = patiently(node, attempt, || write_hand_back(node, attempt).boxed()).await;
-    tracing::info!(job = %attempt.job.id, ?after, "handed back");
+async fn hand_back(node: &Arc<Node>, attempt: &Attempt) -> AttemptEnd {
+    let after = patiently(node, || write_hand_back(node, attempt).boxed()).await;
+    tracing::info!(?after, "handed back");
+    match after {
+        Some(AfterFailure::Retry { .. }) => AttemptEnd::HandedBack,
+        Some(AfterFailure::Cancelled) => AttemptEnd::Cancelled,
+        Some(AfterFailure::Refused | AfterFailure::Failed) | None => AttemptEnd::Lost,
+    }
 }
 
 async fn write_hand_back(node: &Node, attempt: &Attempt) -> Result<AfterFailure, DbError> {
@@ -131,11 +153,7 @@ async fn note_fault(
 
 /// Tries until the database takes it; `None` if that took longer than anybody should wait, or if it
 /// can never succeed. While the process stops, the patience is that of the grace period.
-async fn patiently<'a, T>(
-    node: &Node,
-    attempt: &Attempt,
-    write: impl Fn() -> BoxFuture<'a, Result<T, DbError>>,
-) -> Option<T> {
+async fn patiently<'a, T>(node: &Node, write: impl Fn() -> BoxFuture<'a, Result<T, DbError>>) -> Option<T> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
@@ -148,10 +166,10 @@ async fn patiently<'a, T>(
             false => node.timing.report_patience,
         };
         if !error.is_away() || started.elapsed() > patience {
-            tracing::error!(job = %attempt.job.id, %error, "giving up on the report; the lease will run out");
+            tracing::error!(%error, "giving up on the report; the lease will run out");
             return None;
         }
-        tracing::warn!(job = %attempt.job.id, %error, "the report did not get through; trying again");
+        tracing::warn!(%error, "the report did not get through; trying again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }

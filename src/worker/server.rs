@@ -1,28 +1,27 @@
 //! What a worker answers over HTTP: downloads for people, one directory of an index for hubs, and
 //! signs of life.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderValue, Response, StatusCode, header},
+    extract::{ConnectInfo, DefaultBodyLimit, State},
+    http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
     routing::{get, post},
 };
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    downloads::{
-        connection::{Connection, Watched},
-        download,
-    },
+    downloads::{connection::WatchedStream, download},
+    meters,
     node::Node,
 };
 use crate::{
     artifact,
-    crypto::age_keys::FileKey,
+    crypto::{age_keys::FileKey, tokens},
     db::schema,
     domain::{
         brief::{BrowsePage, BrowseRequest},
@@ -30,7 +29,9 @@ use crate::{
         job::JobError,
         snapshot::ArtifactFile,
     },
+    serving::{self, Bounds},
     storage::Storage,
+    telemetry::exposition,
 };
 
 /// Largest body accepted, in bytes: a browse request with the longest path.
@@ -40,20 +41,43 @@ const MAX_BODY: usize = 256 * 1024;
 const MAX_NAMES: usize = 1000;
 
 /// Serves until `stop` fires and the answers under way are done.
-pub async fn serve(node: Arc<Node>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(node: Arc<Node>, listener: TcpListener, stop: CancellationToken) {
     let routes = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .route("/downloads/{export_id}/{token}", get(download))
         .route("/internal/v1/browse", post(browse))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(node);
-    axum::serve(
-        Watched(listener),
-        routes.into_make_service_with_connect_info::<Connection>(),
-    )
-    .with_graceful_shutdown(stop.cancelled_owned())
-    .await
+    serving::serve(listener, routes, Bounds::default(), stop, |stream, address| {
+        let stream = WatchedStream::new(stream);
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(stream.connection()));
+        extensions.insert(ConnectInfo(address));
+        (stream, extensions)
+    })
+    .await;
+}
+
+/// For Prometheus: with the token, or, where none is set, for this machine only.
+async fn metrics(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response<axum::body::Body> {
+    let allowed = match &node.config.metrics_token {
+        Some(token) => headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .is_some_and(|given| tokens::matches(given.as_bytes(), token.expose_secret().as_bytes())),
+        None => serving::is_local(peer.ip(), &headers),
+    };
+    if !allowed {
+        let why = "metrics want XVAULT_METRICS_TOKEN as Bearer, or, where it is not set, a request from this machine";
+        return problem(StatusCode::FORBIDDEN, why);
+    }
+    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], meters::text(&node)).into_response()
 }
 
 /// Ready to claim jobs: the database answers, with a schema we understand.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::ActionError;
 use crate::{
     db::{
-        gauges::{self, QueueDepth},
+        gauges::{self, JobCount, QueueDepth, SnapshotCount},
         holdings::{self, Dependence},
         hubs::{self, HubRow},
         workers,
@@ -22,6 +22,30 @@ const FRESH: Duration = Duration::from_secs(3);
 
 /// Silence after which a hub counts as gone: three missed signs of life.
 pub const HUB_SILENCE: Duration = Duration::from_secs(30);
+
+/// How long counts of jobs and snapshots are good for: they are for monitoring.
+const COUNTED: Duration = Duration::from_secs(10);
+
+/// What there is of jobs and snapshots.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// Active jobs.
+    pub jobs: Vec<JobCount>,
+    /// Snapshots by state.
+    pub snapshots: Vec<SnapshotCount>,
+}
+
+/// Jobs and snapshots, as they were at most some seconds ago.
+pub async fn counts(hub: &Hub) -> Result<Counts, ActionError> {
+    let count = async {
+        let mut conn = hub.connection().await?;
+        Ok(Counts {
+            jobs: gauges::jobs(&mut conn).await?,
+            snapshots: gauges::snapshots(&mut conn).await?,
+        })
+    };
+    hub.counts.get(COUNTED, count).await
+}
 
 /// What is known of the fleet at one moment.
 #[derive(Debug, Clone)]
@@ -38,7 +62,7 @@ pub struct Fleet {
 }
 
 /// The fleet, as it was at most a few seconds ago.
-pub(super) async fn of(hub: &Hub) -> Result<Fleet, ActionError> {
+pub async fn of(hub: &Hub) -> Result<Fleet, ActionError> {
     hub.fleet.get(FRESH, look(hub)).await
 }
 

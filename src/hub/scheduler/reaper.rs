@@ -14,6 +14,7 @@ pub async fn once(hub: Hub) -> Result<u64, DbError> {
     let reaped = queue::reap(&mut tx, BATCH, hub.settings.settling).await?;
     tx.commit().await?;
     for job in &reaped {
+        hub.meters.lease_lost(job.requeued_in.is_some());
         tracing::warn!(job = %job.job_id, again = job.requeued_in.is_some(), "its worker went silent");
     }
     Ok(reaped.len() as u64)

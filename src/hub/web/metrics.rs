@@ -1,7 +1,5 @@
 //! `/healthz`, `/readyz` and `/metrics`: for machines that watch the hub.
 
-use std::fmt::Write;
-
 use axum::{
     Router,
     extract::State,
@@ -9,6 +7,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -17,9 +16,21 @@ use super::{
 };
 use crate::{
     crypto::tokens,
-    db::{Page, gauges, workers},
+    db::{gauges::QueueDepth, schema},
     domain::worker::{Worker, WorkerState},
-    hub::{Hub, actions::ActionError},
+    hub::{
+        Hub,
+        actions::{
+            ActionError,
+            fleet::{self, Counts, Fleet},
+        },
+    },
+    queue::route,
+    serving,
+    telemetry::{
+        exposition::{self, Exposition},
+        process,
+    },
 };
 
 pub(super) fn router() -> Router<Hub> {
@@ -29,18 +40,18 @@ pub(super) fn router() -> Router<Hub> {
         .route("/metrics", get(metrics))
 }
 
-/// Ready once the database answers and has our tables.
-async fn ready(State(hub): State<Hub>) -> impl IntoResponse {
-    let looked = async {
-        let mut conn = hub.connection().await?;
-        gauges::queues(&mut conn).await.map_err(ActionError::from)
-    };
+/// Ready once the database answers and has a schema that this version understands.
+async fn ready(State(hub): State<Hub>) -> (StatusCode, String) {
+    if hub.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    let looked = async { schema::fit(&mut *hub.pool.acquire().await?).await };
     match looked.await {
-        Ok(_) if !hub.shutdown.is_cancelled() => (StatusCode::OK, "ready\n"),
-        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        Ok(fit) if fit.is_fine() => (StatusCode::OK, "ready\n".to_owned()),
+        Ok(fit) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fit}\n")),
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the database is not reachable or not migrated\n",
+            "the database is not reachable or not migrated\n".to_owned(),
         ),
     }
 }
@@ -57,110 +68,146 @@ async fn metrics(
                 return Err(ActionError::Unauthenticated("the metrics token is wrong").into());
             }
         }
-        None if peer.to_canonical().is_loopback() => {}
+        None if serving::is_local(peer, &headers) => {}
         None => {
             let detail = "metrics are for this machine only, unless XVAULT_METRICS_TOKEN is set";
             return Err(ActionError::Forbidden(detail.into()).into());
         }
     }
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type)], text(&hub).await?))
+    Ok(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text(&hub).await?))
 }
 
+/// The same on every hub, except what this process has done itself.
 async fn text(hub: &Hub) -> Result<String, ActionError> {
-    let mut conn = hub.connection().await?;
-    let (jobs, queues) = (gauges::jobs(&mut conn).await?, gauges::queues(&mut conn).await?);
-    let workers = workers::list(&mut conn, &Page::first(Page::MAX_LIMIT)).await?;
+    let (fleet, counts) = (fleet::of(hub).await?, fleet::counts(hub).await?);
     let mut text = Exposition::default();
-    text.head("xvault_jobs", "Active jobs, and those that ended within 24 hours");
-    for count in jobs {
+    process::write(&mut text, "hub");
+    text.counter(
+        "xvault_lease_losses_total",
+        "Jobs this hub took from silent workers, by what became of them",
+    );
+    for (after, jobs) in hub.meters.lease_losses() {
+        text.line("xvault_lease_losses_total", &[("after", after)], jobs);
+    }
+    text.gauge("xvault_jobs", "Jobs that wait or run");
+    for count in &counts.jobs {
+        let labels = [("kind", count.kind.as_str()), ("state", count.state.as_str())];
+        text.line("xvault_jobs", &labels, count.jobs);
+    }
+    snapshots(&mut text, &counts);
+    queues(&mut text, &fleet);
+    processes(&mut text, &fleet);
+    for (name, help, value) in WORKER_GAUGES {
+        text.gauge(name, help);
+        for worker in &fleet.workers {
+            if let Some(value) = value(worker, fleet.seen_at) {
+                let labels = [("worker", worker.id.as_str()), ("hostname", worker.hostname.as_str())];
+                text.line(name, &labels, value);
+            }
+        }
+    }
+    Ok(text.into_text())
+}
+
+fn snapshots(text: &mut Exposition, counts: &Counts) {
+    text.gauge("xvault_snapshots", "Snapshots in the catalogue");
+    for count in &counts.snapshots {
+        text.line("xvault_snapshots", &[("state", count.state.as_str())], count.snapshots);
+    }
+    text.gauge("xvault_snapshot_bytes", "Bytes that snapshots take");
+    for count in &counts.snapshots {
         text.line(
-            "xvault_jobs",
-            &[("kind", count.kind.as_str()), ("state", count.state.as_str())],
-            count.jobs,
+            "xvault_snapshot_bytes",
+            &[("state", count.state.as_str())],
+            count.bytes_stored,
         );
     }
-    text.head("xvault_queue_depth", "Jobs that are due and wait for a worker");
-    for queue in &queues {
+}
+
+/// The common queue always, a worker's own while something is due in it.
+fn queues(text: &mut Exposition, fleet: &Fleet) {
+    let idle = QueueDepth {
+        queue: route::WORK.to_owned(),
+        jobs: 0,
+        oldest_s: 0.0,
+    };
+    let queues = || fleet.queues.iter().chain(fleet.work().is_none().then_some(&idle));
+    text.gauge("xvault_queue_depth", "Jobs that are due and wait for a worker");
+    for queue in queues() {
         text.line("xvault_queue_depth", &[("queue", &queue.queue)], queue.jobs);
     }
-    text.head("xvault_queue_oldest_seconds", "How long the oldest due job has waited");
-    for queue in &queues {
+    text.gauge("xvault_queue_oldest_seconds", "How long the oldest due job has waited");
+    for queue in queues() {
         text.line(
             "xvault_queue_oldest_seconds",
             &[("queue", &queue.queue)],
             queue.oldest_s,
         );
     }
-    text.head("xvault_worker_up", "1 if the worker was heard of lately");
-    let now = hub.clock.now();
-    for worker in &workers {
-        let up = !matches!(worker.state(now), WorkerState::Away | WorkerState::Stopped);
-        text.line("xvault_worker_up", &labels(worker), u8::from(up));
+}
+
+fn processes(text: &mut Exposition, fleet: &Fleet) {
+    text.gauge("xvault_workers", "Workers that are not retired, by state");
+    for state in WorkerState::ALL.iter().filter(|state| **state != WorkerState::Retired) {
+        let workers = fleet.workers.iter();
+        let count = workers.filter(|worker| worker.state(fleet.seen_at) == *state).count();
+        text.line("xvault_workers", &[("state", state.as_str())], count);
     }
-    text.head("xvault_worker_running_jobs", "Jobs the worker runs");
-    for worker in &workers {
-        text.line("xvault_worker_running_jobs", &labels(worker), worker.running);
+    text.gauge("xvault_versions", "Processes that run, by role and version");
+    for version in fleet.versions() {
+        let hubs = fleet.hubs.iter().filter(|hub| hub.version == version).count();
+        text.line("xvault_versions", &[("role", "hub"), ("version", version)], hubs);
+        let workers = fleet.online().filter(|worker| worker.version == version).count();
+        text.line("xvault_versions", &[("role", "worker"), ("version", version)], workers);
     }
-    text.head("xvault_worker_storage_free_bytes", "Free space of the worker's storage");
-    for worker in &workers {
-        if let Some(free) = worker.storage_free_bytes {
-            text.line("xvault_worker_storage_free_bytes", &labels(worker), free);
-        }
-    }
-    text.head(
+}
+
+/// Reads one value of a worker, at a time.
+type WorkerValue = fn(&Worker, DateTime<Utc>) -> Option<f64>;
+
+/// Per worker: name, what it is, and the value, if it is known.
+const WORKER_GAUGES: &[(&str, &str, WorkerValue)] = &[
+    (
+        "xvault_worker_up",
+        "1 if the worker was heard of lately",
+        |worker, now| Some(f64::from(u8::from(worker.is_online(now)))),
+    ),
+    (
+        "xvault_worker_takes_backups",
+        "1 if the worker takes backups just now",
+        |worker, now| Some(f64::from(u8::from(worker.takes_backups(now)))),
+    ),
+    (
+        "xvault_worker_heartbeat_age_seconds",
+        "Time since the worker was last heard of",
+        |worker, now| Some((now - worker.last_seen_at).as_seconds_f64().max(0.0)),
+    ),
+    ("xvault_worker_running_jobs", "Jobs the worker runs", |worker, _| {
+        Some(f64::from(worker.running))
+    }),
+    (
+        "xvault_worker_concurrency",
+        "Jobs the worker runs at most",
+        |worker, _| Some(f64::from(worker.concurrency)),
+    ),
+    (
+        "xvault_worker_storage_free_bytes",
+        "Free space of the worker's storage",
+        |worker, _| worker.storage_free_bytes.map(|bytes| bytes as f64),
+    ),
+    (
+        "xvault_worker_storage_total_bytes",
+        "Size of the worker's storage",
+        |worker, _| worker.storage_total_bytes.map(|bytes| bytes as f64),
+    ),
+    (
         "xvault_worker_orphans",
         "Snapshots on its disk that no job stands behind",
-    );
-    for worker in &workers {
-        text.line("xvault_worker_orphans", &labels(worker), worker.disk.orphans);
-    }
-    text.head(
+        |worker, _| Some(f64::from(worker.disk.orphans)),
+    ),
+    (
         "xvault_worker_unclaimed_snapshots",
         "Snapshots on its disk that the catalogue has lost",
-    );
-    for worker in &workers {
-        text.line(
-            "xvault_worker_unclaimed_snapshots",
-            &labels(worker),
-            worker.disk.unclaimed,
-        );
-    }
-    Ok(text.0)
-}
-
-fn labels(worker: &Worker) -> [(&'static str, &str); 2] {
-    [("worker", worker.id.as_str()), ("hostname", &worker.hostname)]
-}
-
-/// Prometheus' text format; everything here is a gauge.
-#[derive(Default)]
-struct Exposition(String);
-
-impl Exposition {
-    fn head(&mut self, name: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge");
-    }
-
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(name, text)| format!("{name}=\"{}\"", escaped(text)))
-            .collect();
-        let _ = writeln!(self.0, "{name}{{{}}} {value}", labels.join(","));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_escaped() {
-        let mut text = Exposition::default();
-        text.line("m", &[("hostname", "a\"b\\c\nd")], 1);
-        assert_eq!(text.0, "m{hostname=\"a\\\"b\\\\c\\nd\"} 1\n");
-    }
-}
+        |worker, _| Some(f64::from(worker.disk.unclaimed)),
+    ),
+];

@@ -2,21 +2,19 @@
 //!
 //! Bytes given to a socket are not bytes received: the client may be gone, and then it comes back for
 //! the rest. A client that read everything closes cleanly, asks for something else, or stays quiet;
-//! one that went away leaves a reset. So the listener watches its connections, and a download counts
+//! one that went away leaves a reset. So connections are watched, and a download counts
 //! as complete only when its connection did not break.
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::watch,
 };
 
@@ -33,9 +31,6 @@ struct Seen {
     /// Reset, or another error.
     broken: bool,
 }
-
-/// A listener whose connections are watched.
-pub struct Watched(pub TcpListener);
 
 /// A watched connection.
 pub struct WatchedStream {
@@ -99,28 +94,18 @@ impl Afterwards {
     }
 }
 
-impl axum::serve::Listener for Watched {
-    type Io = WatchedStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-        let seen = watch::Sender::new(Seen::default());
-        (WatchedStream { stream, seen }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Watched>> for Connection {
-    fn connect_info(incoming: IncomingStream<'_, Watched>) -> Self {
-        Self(incoming.io().seen.subscribe())
-    }
-}
-
 impl WatchedStream {
+    /// Watches a connection that was just accepted.
+    pub fn new(stream: TcpStream) -> Self {
+        let seen = watch::Sender::new(Seen::default());
+        Self { stream, seen }
+    }
+
+    /// A look at it, for handlers.
+    pub fn connection(&self) -> Connection {
+        Connection(self.seen.subscribe())
+    }
+
     fn note<T>(&self, result: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(_)) = result {
             self.seen.send_modify(|seen| seen.broken = true);

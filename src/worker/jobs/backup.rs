@@ -97,8 +97,8 @@ async fn stream(
     let (first, began) = oneshot::channel();
     let ending = attempt.cancel.child_token();
     let packing = {
-        let ending = ending.clone();
-        tokio::task::spawn_blocking(move || pack(writer, items, first, &ending))
+        let (ending, span) = (ending.clone(), tracing::Span::current());
+        tokio::task::spawn_blocking(move || span.in_scope(|| pack(writer, items, first, &ending)))
     };
     let announce = async {
         if began.await.is_ok() {

@@ -61,7 +61,8 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, JobError> {
     let gauge = Gauge::new();
     attempt.watch(&gauge);
-    joined(tokio::task::spawn_blocking(move || work(&gauge)).await)
+    let span = tracing::Span::current();
+    joined(tokio::task::spawn_blocking(move || span.in_scope(|| work(&gauge))).await)
 }
 
 /// The result of a task; a panic in it is a fault of ours.

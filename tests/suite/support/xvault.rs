@@ -225,6 +225,12 @@ impl Hub {
         self.process = Process::start(&["hub"], &self.env);
     }
 
+    /// As [`Hub::revive`], and waits until it is ready.
+    pub async fn restart(&mut self) {
+        self.revive();
+        self.process.ready(&self.url).await;
+    }
+
     /// The API as somebody who has not signed in.
     pub fn anonymous(&self) -> Api {
         Api::anonymous(&self.url)
