@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Environment, HubConfig},
     crypto::envelope::MasterKey,
-    db,
+    db::{self, DbError},
     hub::{
         Hub, HubSettings,
         actions::{ActionError, master_key, seed},
@@ -52,14 +52,14 @@ pub async fn run(args: HubArgs) -> anyhow::Result<()> {
 /// A hub on a database that is up to date, with the right master key and somebody who can sign in.
 async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
     let pool = db::pool(config.database.url.expose_secret(), CONNECTIONS)?;
-    while let Err(error) = db::check(&pool).await {
-        if !error.is_away() {
-            return Err(error).context("cannot use the database");
+    while let Err(error) = migrate::up_to_date(&pool, config.worker_db_password.as_ref()).await {
+        let away = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().is_some_and(DbError::is_away);
+        if !error.chain().any(away) {
+            return Err(error);
         }
-        tracing::warn!(%error, "waiting for the database");
+        tracing::warn!(error = format!("{error:#}"), "waiting for the database");
         tokio::time::sleep(PAUSE).await;
     }
-    migrate::up_to_date(&pool, config.worker_db_password.as_ref()).await?;
     let settings = HubSettings {
         url: config.url.clone(),
         worker_token: config.worker_token.clone(),

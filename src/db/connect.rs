@@ -109,8 +109,3 @@ pub async fn answered<T>(asking: impl Future<Output = Result<T, DbError>>) -> Re
     let answer = tokio::time::timeout(ANSWER, asking).await;
     answer.unwrap_or(Err(DbError::Silent(ANSWER)))
 }
-
-/// Asks the database for a sign of life.
-pub async fn check(pool: &PgPool) -> Result<(), DbError> {
-    answered(async { Ok(pool.acquire().await?.ping().await?) }).await
-}

@@ -39,7 +39,7 @@ pub mod users;
 pub mod worker_tokens;
 pub mod workers;
 
-pub use connect::{Silences, answered, check, pool, watched_pool};
+pub use connect::{Silences, answered, pool, watched_pool};
 pub use create::create_database;
 
 /// A connection on loan from the pool.
@@ -106,6 +106,11 @@ impl DbError {
                     | sqlx::Error::WorkerCrashed
             ),
             Self::Silent(_) => true,
+            // The statements and the rights were right when they were tried: the connection was not.
+            Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
+            ),
             Self::Migrate(_) | Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
         }
     }

@@ -89,7 +89,11 @@ impl Consumer {
             () = stop.cancelled() => {}
         }
         match context.stop() {
-            Ok(()) => run.await,
+            // Calls under way go on in tasks of their own; what is not waited for is only the end of apalis.
+            Ok(()) => tokio::select! {
+                ended = &mut run => ended,
+                () = self.silences.next() => Ok(()),
+            },
             // It had not even started.
             Err(_) => Ok(()),
         }

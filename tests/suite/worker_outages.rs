@@ -54,3 +54,12 @@ async fn a_connection_to_the_hub_that_broke_without_a_word_delays_a_job_by_secon
         ordered.elapsed()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_connections_broke_without_a_word_still_stops_in_time() {
+    let mut wired = Wired::start(Setup::default(), &[]).await;
+    wired.database.forget();
+    let told = Instant::now();
+    assert!(wired.site.stack.worker.process.stop().await.success());
+    assert!(told.elapsed() < Duration::from_secs(30), "it took {:?}", told.elapsed());
+}
