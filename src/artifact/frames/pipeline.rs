@@ -214,8 +214,8 @@ fn joined<T>(thread: JoinHandle<io::Result<T>>) -> io::Result<T> {
 fn pool(count: usize, capacity: usize) -> (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) {
     let (give, take) = sync_channel(count);
     for _ in 0..count {
-        let mut buffer = Vec::with_capacity(capacity);
-        buffer.resize(capacity, 0);
+        // Of zeros the allocator would only promise pages.
+        let mut buffer = vec![0xff; capacity];
         buffer.clear();
         // There is room for all, and the other end is in our hand.
         let _ = give.try_send(buffer);
