@@ -160,7 +160,7 @@ async fn hub_and_worker_tell_what_happens() {
     assert_eq!(value(&hub, "xvault_queue_depth", &[("queue", "work")]), 0.0);
     assert_eq!(value(&hub, "xvault_workers", &[("state", "active")]), 1.0);
     assert_eq!(value(&hub, "xvault_lease_losses_total", &[("after", "queued")]), 0.0);
-    for ((name, labels), _) in &hub {
+    for (name, labels) in hub.keys() {
         let known = [
             "kind", "state", "queue", "worker", "hostname", "role", "version", "after",
         ];

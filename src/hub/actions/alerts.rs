@@ -87,7 +87,8 @@ async fn unreachable(hub: &Hub, actor: &Actor, fleet: &Fleet) -> Result<Vec<Aler
 fn away(fleet: &Fleet, worker: &Worker) -> Option<AlertView> {
     let (lies, waits) = (fleet.lies_with(worker), fleet.waiting_for(worker));
     let stopped = worker.state(fleet.seen_at) == WorkerState::Stopped;
-    if stopped && lies.is_none() && waits.is_none() {
+    let needed = lies.is_some() || waits.is_some();
+    if stopped && !needed {
         return None;
     }
     let message = format!("Worker {} is {}.", worker.hostname, word(worker, fleet));
@@ -102,7 +103,10 @@ fn away(fleet: &Fleet, worker: &Worker) -> Option<AlertView> {
     };
     let jobs = waits.map_or(String::new(), |queue| format!("{} jobs wait for it. ", queue.jobs));
     let hint = format!("{holds}{jobs}Start it again with its directories; if it is gone for ever, retire it.");
-    let severity = if stopped { Severity::Warning } else { Severity::Critical };
+    let severity = match needed && !stopped {
+        true => Severity::Critical,
+        false => Severity::Warning,
+    };
     Some(about(worker, AlertKind::WorkerAway, severity, message, hint))
 }
 
