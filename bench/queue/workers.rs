@@ -44,6 +44,8 @@ pub async fn be_a_worker() {
         #[command(flatten)]
         worker: WorkerArgs,
     }
+    // As the binary does before anything else.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse_from(["worker"]);
     let config = WorkerConfig::load(arguments.worker, &Environment::process()).expect("settings");
     let shutdown = Shutdown::on_signals().expect("signals");

@@ -85,7 +85,7 @@ impl Fault {
                 "restore from another snapshot, and check the disk this one lies on",
             ),
             Fault::TooNew { .. } => JobError::new(
-                ErrorCode::SnapshotDamaged,
+                ErrorCode::SnapshotTooNew,
                 message,
                 "use the program version that its manifest.json names",
             ),

@@ -1,4 +1,5 @@
-//! How many backups and probes may run at once: the operator's choice, read by every claim.
+//! How many backups and probes may run at once: the operator's choice, read by every claim; and servers that are
+//! spared because they were busy.
 
 use sqlx::{FromRow, PgConnection};
 
@@ -58,4 +59,16 @@ pub async fn of_tenants(conn: &mut PgConnection) -> Result<Vec<(TenantId, i32)>,
             .fetch_all(conn)
             .await?,
     )
+}
+
+/// Forgets servers that were busy long ago: nobody spares them any more.
+pub async fn prune_busy_hosts(conn: &mut PgConnection, limit: i64) -> Result<u64, DbError> {
+    let done = sqlx::query(
+        "delete from busy_hosts where host in (
+             select host from busy_hosts where busy_at < now() - interval '1 day' and hold_until < now() limit $1)",
+    )
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }

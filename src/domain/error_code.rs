@@ -80,6 +80,8 @@ codes! {
     StorageFailed = "storage_failed", true;
     /// A stored snapshot does not match its hashes.
     SnapshotDamaged = "snapshot_damaged", false;
+    /// A newer program stored the snapshot in a way that this one does not know. It is not damaged.
+    SnapshotTooNew = "snapshot_too_new", false;
     /// Files of a snapshot are not where the catalogue says.
     SnapshotMissing = "snapshot_missing", false;
     /// The key that opens the snapshot is not here.

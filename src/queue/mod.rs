@@ -6,7 +6,7 @@
 
 use sqlx::PgPool;
 
-use crate::db::DbError;
+use crate::db::{DbError, tickets};
 
 mod consumer;
 mod enqueue;
@@ -25,5 +25,6 @@ pub use ticket::{push_at, push_now};
 pub async fn setup(pool: &PgPool) -> Result<(), DbError> {
     apalis_postgres::PostgresStorage::<()>::setup(pool)
         .await
-        .map_err(ticket::into_db)
+        .map_err(ticket::into_db)?;
+    tickets::tune(&mut *pool.acquire().await?).await
 }

@@ -28,6 +28,7 @@ mod exports_download;
 mod lifecycle_jobs;
 mod metrics;
 mod pages;
+mod queue_elsewhere;
 mod queue_fairness;
 mod queue_limits;
 mod queue_ordering;

@@ -35,7 +35,8 @@ pub async fn held_back(conn: &mut PgConnection, tenant_id: &TenantId, ids: &[Job
         "select id, why, host, held_until, needs_free_bytes from due_jobs d cross join lateral (
              select coalesce(d.held_by, case when not exists (
                  select from workers w where w.stopped_at is null and w.last_seen_at > now() - interval '30 seconds'
-                     and w.paused_reason is null and w.storage_free_bytes >= d.needs_free_bytes)
+                     and w.paused_reason is null and w.drain_requested_at is null and w.retired_at is null
+                     and w.storage_free_bytes >= d.needs_free_bytes)
                  and d.needs_free_bytes is not null then 'storage_full' end) as why) held
          where tenant_id = $1 and id = any($2) and why is not null",
     )

@@ -1,10 +1,10 @@
-//! Removes used tickets: apalis keeps them for ever, and history lives in `jobs`.
+//! Removes used tickets (apalis keeps them for ever, and history lives in `jobs`) and what else the queue needs no more.
 
 use std::time::Duration;
 
 use super::BATCH;
 use crate::{
-    db::{DbError, tickets},
+    db::{DbError, limits, tickets},
     hub::Hub,
 };
 
@@ -22,5 +22,6 @@ pub async fn once(hub: Hub) -> Result<u64, DbError> {
     let mut conn = hub.pool.acquire().await?;
     let pruned = tickets::prune(&mut conn, KEEP, BATCH).await?;
     tickets::prune_consumers(&mut conn, KEEP_CONSUMERS).await?;
+    limits::prune_busy_hosts(&mut conn, BATCH).await?;
     Ok(pruned)
 }

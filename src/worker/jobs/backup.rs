@@ -13,6 +13,7 @@ use crate::{
     db::jobs::Finished,
     domain::{
         entry::Captured,
+        error_code::ErrorCode,
         ids::SnapshotId,
         job::{JobError, Progress},
         snapshot::{SnapshotKey, SnapshotState},
@@ -30,6 +31,18 @@ const THREADS: usize = 2;
 
 /// Backs the source up. Whatever fails, the writer is dropped and nothing is left in the storage.
 pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, JobError> {
+    capture(node, attempt).await.map_err(|error| match error.code {
+        // A place to write to that is gone is a fault of the disk, which may pass; no snapshot was lost.
+        ErrorCode::SnapshotMissing => JobError::new(
+            ErrorCode::StorageFailed,
+            error.message,
+            "Check that the worker's storage directory is mounted; the job is tried again by itself",
+        ),
+        _ => error,
+    })
+}
+
+async fn capture(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, JobError> {
     let brief = attempt.brief(node).await?;
     let source = brief.source.ok_or_else(|| brief_lacks("the source"))?;
     if brief.recipients.is_empty() {
