@@ -49,17 +49,10 @@ pub async fn run(args: HubArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A hub on a database that is up to date, with the right master key and somebody who can sign in.
+/// A hub on a database that is up to date, with the right master key and somebody who can sign in. Waits for a
+/// database that is away.
 async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
     let pool = db::pool(config.database.url.expose_secret(), CONNECTIONS)?;
-    while let Err(error) = migrate::up_to_date(&pool, config.worker_db_password.as_ref()).await {
-        let away = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().is_some_and(DbError::is_away);
-        if !error.chain().any(away) {
-            return Err(error);
-        }
-        tracing::warn!(error = format!("{error:#}"), "waiting for the database");
-        tokio::time::sleep(PAUSE).await;
-    }
     let settings = HubSettings {
         url: config.url.clone(),
         worker_token: config.worker_token.clone(),
@@ -69,15 +62,38 @@ async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
     };
     let key = MasterKey::from_base64(&config.master_key)?;
     let hub = Hub::new(pool, Clock::default(), key, settings, shutdown.token())?;
+    while let Err(error) = make_ready(&hub, config).await {
+        if !is_away(&error) {
+            return Err(error);
+        }
+        tracing::warn!(error = format!("{error:#}"), "waiting for the database");
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = hub.shutdown.cancelled() => return Err(error.context("stopped while it waited for the database")),
+        }
+    }
+    Ok(hub)
+}
+
+async fn make_ready(hub: &Hub, config: &HubConfig) -> anyhow::Result<()> {
+    migrate::up_to_date(&hub.pool, config.worker_db_password.as_ref()).await?;
     master_key::check(&mut *hub.connection().await?, &hub.keys.master).await?;
     if let Some(admin) = &config.admin
-        && seed::first_user(&hub, &admin.email, &admin.password)
+        && seed::first_user(hub, &admin.email, &admin.password)
             .await
             .map_err(explained)?
     {
         tracing::info!(email = %admin.email, "made the first user");
     }
-    Ok(hub)
+    Ok(())
+}
+
+/// True if the database may be there in a moment.
+fn is_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref().is_some_and(DbError::is_away)
+            || matches!(cause.downcast_ref(), Some(ActionError::Unavailable(_)))
+    })
 }
 
 /// Faults of the first user, in the words of the settings they come from.
