@@ -214,10 +214,20 @@ async fn a_snapshot_in_use_or_pinned_is_not_deleted() {
     assert_eq!(job["job"]["kind"], "delete");
     world
         .operator
-        .post(&format!("{path}/restores"), restore)
+        .post(&format!("{path}/restores"), restore.clone())
         .await
         .expect(409);
     world.admin.delete(&path).await.expect(409);
+
+    let cancel = format!("/api/v1/jobs/{}/cancel", id_of(&job["job"]));
+    world.operator.post(&cancel, Value::Null).await.expect(202);
+    let kept = world.viewer.get(&path).await.expect(200);
+    assert_eq!(kept["state"], "complete", "the removal was called off");
+    world
+        .operator
+        .post(&format!("{path}/restores"), restore)
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
