@@ -41,7 +41,7 @@ async fn claim_all(pool: &PgPool, worker: &WorkerId) -> usize {
         let (pool, worker) = (pool.clone(), worker.clone());
         tokio::spawn(async move {
             let mut mine = 0;
-            while claim(&mut *pool.acquire().await.unwrap(), &worker).await.is_some() {
+            while claim(&mut pool.acquire().await.unwrap(), &worker).await.is_some() {
                 mine += 1;
             }
             mine

@@ -137,7 +137,7 @@ async fn no_two_claimers_get_the_same_job_and_none_is_left() {
         tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                match claim(&mut *pool.acquire().await.unwrap(), &worker).await {
+                match claim(&mut pool.acquire().await.unwrap(), &worker).await {
                     Some(id) => mine.push(id),
                     None => return mine,
                 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What holds a due job back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct HeldBack {
     /// The job.
     pub job_id: JobId,
@@ -31,8 +31,8 @@ pub async fn held_back(conn: &mut PgConnection, tenant_id: &TenantId, ids: &[Job
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(JobId, String, Option<String>, Option<DateTime<Utc>>, Option<i64>)> = sqlx::query_as(
-        "select id, why, host, held_until, needs_free_bytes from due_jobs d cross join lateral (
+    Ok(sqlx::query_as(
+        "select id as job_id, why as by, host, held_until as until, needs_free_bytes from due_jobs d cross join lateral (
              select coalesce(d.held_by, case when not exists (
                  select from workers w where w.stopped_at is null and w.last_seen_at > now() - interval '30 seconds'
                      and w.paused_reason is null and w.drain_requested_at is null and w.retired_at is null
@@ -43,16 +43,5 @@ pub async fn held_back(conn: &mut PgConnection, tenant_id: &TenantId, ids: &[Job
     .bind(tenant_id)
     .bind(ids)
     .fetch_all(conn)
-    .await?;
-    let held = |(job_id, why, host, until, needs_free_bytes): (_, String, _, _, _)| {
-        let by = why.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?;
-        Ok(HeldBack {
-            job_id,
-            by,
-            host,
-            until,
-            needs_free_bytes,
-        })
-    };
-    rows.into_iter().map(held).collect()
+    .await?)
 }

@@ -46,6 +46,15 @@ struct State {
     way: Way,
     /// Connections before this one carry nothing any more, ever.
     lost_before: u64,
+    /// Connections before this one were cut. Kept beside `way`, because a cut that is mended at once must not be
+    /// missed.
+    cut_before: u64,
+}
+
+impl State {
+    fn cuts(&self, me: u64) -> bool {
+        self.way == Way::Cut || me < self.cut_before
+    }
 }
 
 /// A cable; everything on it ends with the value.
@@ -70,6 +79,7 @@ impl Cable {
         let open = State {
             way: Way::Open,
             lost_before: 0,
+            cut_before: 0,
         };
         let state = Arc::new(watch::Sender::new(open));
         let made = Arc::new(AtomicU64::new(0));
@@ -94,7 +104,11 @@ impl Cable {
 
     /// Ends every connection; new ones end at once.
     pub fn cut(&self) {
-        self.set(Way::Cut);
+        let made = self.made.load(Ordering::SeqCst);
+        self.state.send_modify(|state| {
+            state.way = Way::Cut;
+            state.cut_before = made;
+        });
     }
 
     /// Nothing passes any more, and nobody is told.
@@ -153,7 +167,7 @@ async fn both(
     let (near_reader, near_writer) = near.into_split();
     let mut until_cut = ways.clone();
     tokio::select! {
-        _ = until_cut.wait_for(|state| state.way == Way::Cut) => {}
+        _ = until_cut.wait_for(|state| state.cuts(me)) => {}
         // A half-closed connection still carries answers.
         _ = async {
             tokio::join!(
@@ -187,9 +201,9 @@ async fn pump(
 
 /// Waits until connection `me` may carry something; fails once the cable is cut.
 async fn passes(ways: &mut watch::Receiver<State>, me: u64) -> Result<(), ()> {
-    let moves = |state: &State| state.way == Way::Cut || (state.way == Way::Open && me >= state.lost_before);
+    let moves = |state: &State| state.cuts(me) || (state.way == Way::Open && me >= state.lost_before);
     match ways.wait_for(moves).await {
-        Ok(state) if state.way == Way::Open => Ok(()),
+        Ok(state) if !state.cuts(me) => Ok(()),
         _ => Err(()),
     }
 }
