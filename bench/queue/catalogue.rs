@@ -62,7 +62,7 @@ impl Catalogue {
                  select *, row_number() over () - 1 as place, count(*) over () as of from sources
              ) s on s.place = n % s.of",
             "insert into job_events (job_id, attempt, kind, message)
-             select id, 1, kind, 'as it happened' from jobs, unnest(array['queued', 'claimed', 'succeeded']) kind
+             select id, 1, event, 'as it happened' from jobs, unnest(array['queued', 'claimed', 'succeeded']) event
              where id <= 'job_' || lpad(to_hex($1), 32, '0')",
         ] {
             let count = i64::try_from(jobs).expect("a count");

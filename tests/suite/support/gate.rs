@@ -22,8 +22,10 @@ impl Gate {
         };
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(gate.directory.path(), open).expect("its own directory");
+        // A test that ends takes its directory along, and with it what still waits here.
         let wait = format!(
-            "{{ dd bs=4096 count={CHUNKS} status=none; while [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
+            "{{ dd bs=4096 count={CHUNKS} status=none; while [ -d {} ] && [ ! -e {} ]; do sleep 0.05; done; exec cat; }}",
+            gate.directory.path().display(),
             gate.path("open").display()
         );
         gate.script(
