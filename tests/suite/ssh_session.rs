@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::Command,
     thread,
 };
@@ -20,6 +20,7 @@ use xvault::{
 };
 
 use crate::support::{
+    eventually::{SOON, eventually},
     ssh_keys,
     ssh_place::{Place, secret},
     sshd::{ALL_HOST_KEYS, Login, Setup, Sshd, descendants, free_port},
@@ -232,6 +233,36 @@ async fn ports_where_no_ssh_answers_are_named() {
         let error = place.refused(&source).await;
         assert_error(&error, code, &["127.0.0.1", words]);
     }
+}
+
+#[tokio::test]
+async fn a_server_with_too_many_logins_in_progress_is_busy() {
+    let setup = Setup {
+        extra: "MaxStartups 1\n",
+        ..Setup::default()
+    };
+    let (server, place) = (Sshd::with(setup), Place::new());
+    let source = server.source(SourceKind::Ssh, &["/"]);
+    let mut stranger = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    // Greeted, so sshd counts it; it never logs in.
+    stranger.read_exact(&mut [0; 4]).unwrap();
+    let error = place.refused(&source).await;
+    assert_error(&error, ErrorCode::SourceBusy, &["127.0.0.1"]);
+    assert!(error.code.is_transient());
+    drop(stranger);
+    eventually("there is room again", SOON, async || {
+        match place.connect(&source).await {
+            Ok(session) => {
+                session.close().await;
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::SourceBusy, "{error}");
+                false
+            }
+        }
+    })
+    .await;
 }
 
 /// A server that takes a line from each client, answers, and closes. Returns its port.

@@ -290,7 +290,7 @@ impl Sshd {
         let mut text = format!(
             "Port {}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nUseDNS no\nStrictModes no\nLogLevel DEBUG1\n\
              AuthorizedKeysFile {directory}/authorized_keys\nPermitRootLogin yes\nPasswordAuthentication {}\n\
-             KbdInteractiveAuthentication no\nMaxStartups 100\nSubsystem sftp {}\n",
+             KbdInteractiveAuthentication no\nSubsystem sftp {}\n",
             self.port,
             if self.account.is_some() { "yes" } else { "no" },
             self.setup.sftp,
@@ -310,7 +310,12 @@ impl Sshd {
             Login::Own => format!("SetEnv HOME={directory}\n"),
             Login::Fresh | Login::SftpOnly => String::new(),
         };
-        format!("{}\n{home}{text}", self.setup.extra)
+        // Of this one it takes the last.
+        let crowded = match self.setup.extra.contains("MaxStartups") {
+            true => "",
+            false => "MaxStartups 100\n",
+        };
+        format!("{}\n{crowded}{home}{text}", self.setup.extra)
     }
 
     fn host_key(&self, kind: &str) -> PathBuf {
