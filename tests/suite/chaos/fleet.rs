@@ -14,7 +14,7 @@ use crate::support::{
     postgres::{Database, Server},
     site::add_source_at,
     small_disk::SmallDisk,
-    sshd::Sshd,
+    sshd::{Login, Setup, Sshd},
     tree::noise,
     xvault::{Hub, Process, Variable, Worker},
 };
@@ -27,6 +27,15 @@ pub const SOURCES: usize = 6;
 
 /// Bytes per second that a source's connection carries back, so that transfers take long enough to be hit.
 const PACE: u64 = 1_000_000;
+
+/// A server that notices when its client is gone without a word; on its own, sshd would keep such a session
+/// for hours.
+const ATTENTIVE: Setup = Setup {
+    login: Login::Own,
+    host_keys: &["ed25519"],
+    sftp: "internal-sftp",
+    extra: "ClientAliveInterval 2\nClientAliveCountMax 2\n",
+};
 
 /// Room on each worker's disk.
 const DISK_MIB: u32 = 48;
@@ -104,7 +113,7 @@ impl Fleet {
         for i in 0..WORKERS {
             machines.push(Machine::start(i, &database, &hubs[i % HUBS].hub).await);
         }
-        let sshd = blocking(Sshd::start).await;
+        let sshd = blocking(|| Sshd::with(ATTENTIVE)).await;
         let api = hubs[0].hub.admin().await;
         let mut sources = Vec::new();
         for i in 0..SOURCES {
