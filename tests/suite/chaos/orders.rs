@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use super::fleet::{Fleet, HUBS, SOURCES};
 use crate::support::http::Api;
 
-/// How long somebody tries until a hub answers.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// How long somebody tries until a hub answers. A hub that dies with a request leaves its key taken for a minute, and the
+/// next hub may die with it too.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
