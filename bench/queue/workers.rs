@@ -13,17 +13,13 @@ use xvault::{
     cli::dev::leash::leashed,
     clock::Clock,
     config::{Environment, WorkerArgs, WorkerConfig},
-    db::jobs::Finished,
-    domain::{
-        ids::JobId,
-        job::{Progress, Warnings},
-    },
+    domain::ids::JobId,
     shutdown::Shutdown,
 };
 
 use super::AT_ONCE;
 use crate::support::{
-    http,
+    catalogue, http,
     postgres::Database,
     scratch::temp_dir,
     spawner,
@@ -54,14 +50,7 @@ pub async fn be_a_worker() {
             .duration_since(SystemTime::UNIX_EPOCH)
             .expect("after 1970");
         writeln!(std::io::stdout(), "{} {}", job.id, now.as_nanos()).expect("the parent listens");
-        Finished {
-            partial: false,
-            snapshot_id: None,
-            result: serde_json::json!({}),
-            warnings: Warnings::default(),
-            progress: Progress::default(),
-            message: "Done".into(),
-        }
+        catalogue::done()
     };
     let ended = xvault::worker::run_handler(handler, config, Clock::default(), shutdown).await;
     ended.expect("a worker that ends well");

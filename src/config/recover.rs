@@ -2,21 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigError, DatabaseConfig, Environment};
+use super::{
+    ConfigError, DatabaseConfig, Environment,
+    worker::{DATA_DIR, STORAGE_DIR},
+};
 
 /// Flags of `xvault recover`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RecoverArgs {
     /// The storage to go through
-    #[arg(
-        long,
-        env = "XVAULT_STORAGE_DIR",
-        value_name = "DIR",
-        default_value = "/var/lib/xvault/backups"
-    )]
+    #[arg(long, env = "XVAULT_STORAGE_DIR", value_name = "DIR", default_value = STORAGE_DIR)]
     storage_dir: PathBuf,
     /// The data directory of the worker that has the storage: its identity is in there
-    #[arg(long, env = "XVAULT_DATA_DIR", value_name = "DIR", default_value = "/var/lib/xvault")]
+    #[arg(long, env = "XVAULT_DATA_DIR", value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// Write it down; without it, only say what would be done
     #[arg(long)]

@@ -9,6 +9,12 @@ use url::Url;
 use super::{ConfigError, DatabaseConfig, Environment, hub::listened_url, values};
 use crate::domain::ids::WorkerId;
 
+/// Where backups lie, unless the operator says otherwise.
+pub(super) const STORAGE_DIR: &str = "/var/lib/xvault/backups";
+
+/// Where a worker keeps its identity, unless the operator says otherwise.
+pub(super) const DATA_DIR: &str = "/var/lib/xvault";
+
 /// Flags of `xvault worker`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WorkerArgs {
@@ -31,15 +37,10 @@ pub struct WorkerArgs {
     #[arg(long, env = "XVAULT_WORKER_CONCURRENCY", value_name = "N", default_value = "4", value_parser = values::concurrency)]
     worker_concurrency: usize,
     /// Where backups lie; one worker's own
-    #[arg(
-        long,
-        env = "XVAULT_STORAGE_DIR",
-        value_name = "DIR",
-        default_value = "/var/lib/xvault/backups"
-    )]
+    #[arg(long, env = "XVAULT_STORAGE_DIR", value_name = "DIR", default_value = STORAGE_DIR)]
     storage_dir: PathBuf,
     /// Where this worker keeps its identity and the exports that wait for their download
-    #[arg(long, env = "XVAULT_DATA_DIR", value_name = "DIR", default_value = "/var/lib/xvault")]
+    #[arg(long, env = "XVAULT_DATA_DIR", value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// For sockets and the like of running jobs; short, because socket paths are limited to 107 bytes
     #[arg(long, env = "XVAULT_TMP_DIR", value_name = "DIR", default_value = "/tmp/xvault")]

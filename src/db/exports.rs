@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 
-use super::DbError;
+use super::{DbError, unsigned::unsigned};
 use crate::domain::{
     export::{Export, NewExport},
     ids::{ExportId, JobId, TenantId, WorkerId},
@@ -116,7 +116,7 @@ impl FromRow<'_, PgRow> for Export {
                 format: row.try_get("format")?,
                 file_name: row.try_get("file_name")?,
                 token_hash: row.try_get("token_hash")?,
-                bytes: row.try_get::<i64, _>("bytes")?.unsigned_abs(),
+                bytes: unsigned(row, "bytes")?,
                 sha256: row.try_get("sha256")?,
             },
             created_at: row.try_get("created_at")?,

@@ -42,9 +42,10 @@ pub struct Waiting {
 }
 
 /// A job that a worker runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Running {
     /// The job.
+    #[sqlx(rename = "id")]
     pub job_id: JobId,
     /// Whose it is.
     pub tenant_id: TenantId,
@@ -57,6 +58,7 @@ pub struct Running {
     /// What it is doing just now.
     pub phase: Option<String>,
     /// How far it is.
+    #[sqlx(flatten)]
     pub progress: Progress,
     /// When the attempt began.
     pub started_at: Option<DateTime<Utc>>,
@@ -153,27 +155,4 @@ pub async fn of_tenant(
     .bind(workers)
     .fetch_all(conn)
     .await?)
-}
-
-impl FromRow<'_, sqlx::postgres::PgRow> for Running {
-    fn from_row(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
-        use sqlx::Row;
-        let unsigned = |column: &str| Ok::<u64, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
-        Ok(Self {
-            job_id: row.try_get("id")?,
-            tenant_id: row.try_get("tenant_id")?,
-            tenant_name: row.try_get("tenant_name")?,
-            kind: row.try_get("kind")?,
-            attempt: row.try_get("attempt")?,
-            phase: row.try_get("phase")?,
-            progress: Progress {
-                bytes: unsigned("progress_bytes")?,
-                files: unsigned("progress_files")?,
-                total_bytes: row
-                    .try_get::<Option<i64>, _>("progress_total_bytes")?
-                    .map(i64::unsigned_abs),
-            },
-            started_at: row.try_get("started_at")?,
-        })
-    }
 }

@@ -35,6 +35,7 @@ pub mod sources;
 pub mod tenant_keys;
 pub mod tenants;
 pub mod tickets;
+mod unsigned;
 pub mod users;
 pub mod worker_tokens;
 pub mod workers;

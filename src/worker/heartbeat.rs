@@ -9,7 +9,6 @@ use crate::{
         workers::{self, Heartbeat},
     },
     domain::worker::Wish,
-    storage::Storage,
 };
 
 /// Writes the row until the future is dropped, or until this process must not go on: then it stops,
@@ -35,6 +34,7 @@ pub async fn keep_beating(node: &Arc<Node>) -> WorkerError {
 pub async fn beat(node: &Arc<Node>) -> Result<(), WorkerError> {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let disk = node.disk();
     let beat = Heartbeat {
         id: node.id.clone(),
         hostname: hostname(),
@@ -43,13 +43,8 @@ pub async fn beat(node: &Arc<Node>) -> Result<(), WorkerError> {
         internal_url: node.config.internal_url.as_ref().map(ToString::to_string),
         concurrency: count(node.config.concurrency),
         running: count(node.running().len()),
-        storage: node
-            .storage
-            .space()
-            .ok()
-            .flatten()
-            .map(|(total, free)| (signed(total), signed(free))),
-        paused_reason: node.paused_reason(),
+        storage: disk.space.map(|(total, free)| (signed(total), signed(free))),
+        paused_reason: disk.paused,
         stopping: node.stopping.is_cancelled(),
     };
     let told = async {

@@ -10,7 +10,6 @@ use std::{
 use super::node::Node;
 use crate::{
     domain::job::{JobKind, text_enum},
-    storage::Storage,
     telemetry::{
         exposition::{Exposition, Histogram},
         process,
@@ -103,9 +102,10 @@ pub fn text(node: &Node) -> String {
     );
     text.line("xvault_concurrency", &[], node.config.concurrency);
     text.gauge("xvault_takes_backups", "1 if this worker takes backups just now");
-    let takes = !node.is_drained() && !node.stopping.is_cancelled() && node.paused_reason().is_none();
+    let disk = node.disk();
+    let takes = !node.is_drained() && !node.stopping.is_cancelled() && disk.paused.is_none();
     text.line("xvault_takes_backups", &[], u8::from(takes));
-    if let Ok(Some((total, free))) = node.storage.space() {
+    if let Some((total, free)) = disk.space {
         text.gauge("xvault_storage_total_bytes", "Size of this worker's storage");
         text.line("xvault_storage_total_bytes", &[], total);
         text.gauge("xvault_storage_free_bytes", "Free space of this worker's storage");

@@ -94,6 +94,24 @@ pub struct Parts {
     pub work: Work,
 }
 
+/// The disk of a worker at one moment.
+#[derive(Debug)]
+pub struct Disk {
+    /// Its size and what is free of it, in bytes, if known.
+    pub space: Option<(u64, u64)>,
+    /// Why nothing that lies on it can be worked on; see [`Node::storage_trouble`].
+    pub trouble: Option<String>,
+    /// Why this worker takes no backups because of it: `trouble`, or too little room.
+    pub paused: Option<String>,
+}
+
+impl Disk {
+    /// What is free, in bytes, if known.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.space.map(|(_, free)| free)
+    }
+}
+
 impl Node {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Arc<Self> {
@@ -151,13 +169,11 @@ impl Node {
         }
     }
 
-    /// Why this worker takes no backups just now; `None` if it does.
-    pub fn paused_reason(&self) -> Option<String> {
-        if let Some(trouble) = self.storage_trouble() {
-            return Some(trouble);
-        }
-        match self.storage.space() {
-            Ok(Some((_, free))) if free < self.config.min_free_bytes => Some(format!(
+    /// The disk as it is now; asks the system, so once per occasion is enough.
+    pub fn disk(&self) -> Disk {
+        let (trouble, space) = (self.storage_trouble(), self.storage.space());
+        let paused = trouble.clone().or_else(|| match &space {
+            Ok(Some((_, free))) if *free < self.config.min_free_bytes => Some(format!(
                 "{} has {} MiB free, less than XVAULT_MIN_FREE ({} MiB)",
                 self.config.storage_dir.display(),
                 free >> 20,
@@ -165,6 +181,11 @@ impl Node {
             )),
             Ok(_) => None,
             Err(error) => Some(format!("the storage cannot be used: {error}")),
+        });
+        Disk {
+            space: space.ok().flatten(),
+            trouble,
+            paused,
         }
     }
 
@@ -182,11 +203,6 @@ impl Node {
     /// Notes whether the storage is ours.
     pub fn set_storage_standing(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
-    }
-
-    /// Free bytes of the storage, if known.
-    pub fn free_bytes(&self) -> Option<u64> {
-        self.storage.space().ok().flatten().map(|(_, free)| free)
     }
 
     /// What connectors need of us.

@@ -78,14 +78,15 @@ async fn claim(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option
         }
         return Ok(None);
     }
+    let disk = node.disk();
     let offer = Offer {
-        backups: node.paused_reason().is_none(),
-        free_bytes: node.free_bytes(),
+        backups: disk.paused.is_none(),
+        free_bytes: disk.free_bytes(),
         has_permit,
         ..Offer::new(queue_name, &node.id, node.timing.lease)
     };
     // Without the right disk, jobs for it wait: they would find nothing and take that for a loss.
-    let usable = route::worker_of(queue_name).is_none() || node.storage_trouble().is_none();
+    let usable = route::worker_of(queue_name).is_none() || disk.trouble.is_none();
     let claimed = match usable {
         true => db::jobs::claim(&mut conn, &offer).await?,
         false => None,

@@ -104,7 +104,10 @@ fn retry(node: &Node, job: &Job, code: ErrorCode) -> Retry {
         // What was written is gone again, and what is free now was not enough.
         (ErrorCode::StorageFull, JobKind::Backup) => Retry {
             after: node.timing.retry_elsewhere_after(),
-            needs_free_bytes: node.free_bytes().map(|free| free + (free / 20).max(ROOM_FOR_NOISE)),
+            needs_free_bytes: node
+                .disk()
+                .free_bytes()
+                .map(|free| free + (free / 20).max(ROOM_FOR_NOISE)),
         },
         _ => Retry::after(node.timing.retry_after(job.attempt)),
     }

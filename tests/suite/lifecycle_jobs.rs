@@ -6,12 +6,12 @@ use sqlx::PgConnection;
 use xvault::{
     db::{
         job_events,
-        jobs::{self, AfterFailure, Cancellation, Claimed, Finished, Offer, Renewal, Retry},
+        jobs::{self, AfterFailure, Cancellation, Claimed, Offer, Renewal, Retry},
     },
     domain::{
         error_code::ErrorCode,
         ids::{JobId, TenantId, WorkerId},
-        job::{Job, JobError, JobState, Progress, Warnings},
+        job::{Job, JobError, JobState, Progress},
         job_event::JobEventKind,
     },
     queue::{self, route::WORK},
@@ -70,17 +70,6 @@ impl World {
     }
 }
 
-fn success() -> Finished {
-    Finished {
-        partial: false,
-        snapshot_id: None,
-        result: serde_json::json!({}),
-        warnings: Warnings::default(),
-        progress: Progress::default(),
-        message: "Done".into(),
-    }
-}
-
 fn error(code: ErrorCode) -> JobError {
     JobError::new(code, "server.example refused", "Look at it")
 }
@@ -114,7 +103,7 @@ async fn a_report_needs_the_lease_of_the_current_attempt() {
         jobs::renew(conn, &first.lease, LEASE, &progress).await.unwrap(),
         Renewal::Lost
     );
-    assert!(!jobs::finish(conn, &first.lease, &success()).await.unwrap());
+    assert!(!jobs::finish(conn, &first.lease, &catalogue::done()).await.unwrap());
     let failed = queue::fail(
         conn,
         &first.lease,
@@ -127,12 +116,18 @@ async fn a_report_needs_the_lease_of_the_current_attempt() {
     assert_eq!(back.unwrap(), AfterFailure::Refused);
     assert_eq!(world.job(&id).await.state, JobState::Running);
 
-    assert!(jobs::finish(&mut world.conn, &second.lease, &success()).await.unwrap());
+    assert!(
+        jobs::finish(&mut world.conn, &second.lease, &catalogue::done())
+            .await
+            .unwrap()
+    );
     let job = world.job(&id).await;
     assert_eq!(job.state, JobState::Succeeded);
     assert!(job.finished_at.is_some() && job.error.is_none());
     assert!(
-        !jobs::finish(&mut world.conn, &second.lease, &success()).await.unwrap(),
+        !jobs::finish(&mut world.conn, &second.lease, &catalogue::done())
+            .await
+            .unwrap(),
         "only once"
     );
 }

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 use xvault::{
-    db::jobs::{self, Claimed, Finished, Offer},
-    domain::{
-        ids::{JobId, TenantId, WorkerId},
-        job::{Progress, Warnings},
-    },
+    db::jobs::{self, Claimed, Offer},
+    domain::ids::{JobId, TenantId, WorkerId},
     queue::{orders, route::WORK},
 };
 
@@ -22,15 +19,7 @@ async fn claim(conn: &mut PgConnection, worker: &WorkerId) -> Claimed {
 }
 
 async fn done(conn: &mut PgConnection, claimed: Claimed) -> JobId {
-    let end = Finished {
-        partial: false,
-        snapshot_id: None,
-        result: serde_json::json!({}),
-        warnings: Warnings::default(),
-        progress: Progress::default(),
-        message: "Done".into(),
-    };
-    assert!(jobs::finish(conn, &claimed.lease, &end).await.unwrap());
+    assert!(jobs::finish(conn, &claimed.lease, &catalogue::done()).await.unwrap());
     claimed.job.id
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::support::{sshd::Setup, wired::Wired};
+use super::support::wired::Wired;
 
 /// From the request to the end: within seconds, on a machine that does much else.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -21,26 +21,14 @@ async fn cancelled(wired: &Wired, job: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_it_waits_for_the_hub() {
-    let wired = Wired::start(Setup::default(), &[]).await;
-    wired.hub.silence();
-    let job = wired.site.back_up().await;
-    wired
-        .site
-        .until(&job, "it is claimed", |job| job["state"] == "running")
-        .await;
+    let (wired, job) = Wired::without_brief(&[]).await;
     cancelled(&wired, &job).await;
     wired.leaves(&wired.site.stack.worker, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_it_connects() {
-    let wired = Wired::start(Setup::default(), &[]).await;
-    wired.source.silence();
-    let job = wired.site.back_up().await;
-    wired
-        .site
-        .until(&job, "it connects", |job| job["phase"] == "connecting")
-        .await;
+    let (wired, job) = Wired::connecting(&[]).await;
     cancelled(&wired, &job).await;
     wired.source.mend();
     wired.leaves(&wired.site.stack.worker, &[]).await;

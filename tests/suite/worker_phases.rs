@@ -39,13 +39,7 @@ async fn killed_while_it_claims() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_asks_for_the_brief() {
-    let mut wired = Wired::start(Setup::default(), &[]).await;
-    wired.hub.silence();
-    let job = wired.site.back_up().await;
-    wired
-        .site
-        .until(&job, "it is claimed", |job| job["state"] == "running")
-        .await;
+    let (mut wired, job) = Wired::without_brief(&[]).await;
     wired.site.stack.worker.process.kill();
     wired.hub.mend();
     wired.site.stack.worker.restart().await;
@@ -54,13 +48,7 @@ async fn killed_while_it_asks_for_the_brief() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_connects() {
-    let mut wired = Wired::start(Setup::default(), &[]).await;
-    wired.source.silence();
-    let job = wired.site.back_up().await;
-    wired
-        .site
-        .until(&job, "it connects", |job| job["phase"] == "connecting")
-        .await;
+    let (mut wired, job) = Wired::connecting(&[]).await;
     wired.site.stack.worker.process.kill();
     wired.source.mend();
     wired.site.stack.worker.restart().await;
@@ -175,9 +163,7 @@ async fn a_killed_hub_does_not_end_a_transfer() {
     let (mut wired, gate, job) = Wired::in_the_middle(&[]).await;
     wired.site.stack.hub.process.kill();
     gate.open();
-    wired.site.stack.hub.revive();
-    let url = wired.site.stack.hub.url.clone();
-    wired.site.stack.hub.process.ready(&url).await;
+    wired.site.stack.hub.restart().await;
     wired.survived(&job, 1..=1).await;
 }
 
@@ -192,9 +178,7 @@ async fn a_job_whose_brief_a_killed_hub_owes_waits_for_the_hub() {
         .await;
     wired.site.stack.hub.process.kill();
     wired.hub.mend();
-    wired.site.stack.hub.revive();
-    let url = wired.site.stack.hub.url.clone();
-    wired.site.stack.hub.process.ready(&url).await;
+    wired.site.stack.hub.restart().await;
     wired.survived(&job, 1..=1).await;
 }
 

@@ -2,7 +2,10 @@
 
 use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
 
-use crate::domain::job::{Job, JobError, Progress};
+use crate::{
+    db::unsigned::unsigned,
+    domain::job::{Job, JobError, Progress},
+};
 
 /// The columns [`Job`] is made of; the table must go by the name `j`.
 macro_rules! columns {
@@ -41,13 +44,7 @@ impl FromRow<'_, PgRow> for Job {
             worker_id: row.try_get("worker_id")?,
             cancel_requested: row.try_get("cancel_requested")?,
             phase: row.try_get("phase")?,
-            progress: Progress {
-                bytes: unsigned(row, "progress_bytes")?,
-                files: unsigned(row, "progress_files")?,
-                total_bytes: row
-                    .try_get::<Option<i64>, _>("progress_total_bytes")?
-                    .map(i64::unsigned_abs),
-            },
+            progress: Progress::from_row(row)?,
             error,
             warnings: row.try_get::<Json<_>, _>("warnings")?.0,
             result: row.try_get("result")?,
@@ -58,7 +55,14 @@ impl FromRow<'_, PgRow> for Job {
     }
 }
 
-/// PostgreSQL has no unsigned numbers; ours are never negative.
-fn unsigned(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
-    Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
+impl FromRow<'_, PgRow> for Progress {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            bytes: unsigned(row, "progress_bytes")?,
+            files: unsigned(row, "progress_files")?,
+            total_bytes: row
+                .try_get::<Option<i64>, _>("progress_total_bytes")?
+                .map(i64::unsigned_abs),
+        })
+    }
 }

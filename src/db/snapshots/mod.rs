@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
 
-use super::{DbError, Page};
+use super::{DbError, Page, unsigned::unsigned};
 use crate::domain::{
     ids::{JobId, SnapshotId, SourceId, TenantId},
     snapshot::{Locator, NewSnapshot, Snapshot, SnapshotKey},
@@ -155,7 +155,6 @@ pub async fn is_known(conn: &mut PgConnection, key: &SnapshotKey) -> Result<bool
 
 impl FromRow<'_, PgRow> for Snapshot {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let number = |column: &str| Ok::<u64, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
         Ok(Snapshot {
             new: NewSnapshot {
                 key: SnapshotKey {
@@ -165,9 +164,9 @@ impl FromRow<'_, PgRow> for Snapshot {
                 },
                 job_id: row.try_get("job_id")?,
                 state: row.try_get("state")?,
-                bytes_source: number("bytes_source")?,
-                bytes_stored: number("bytes_stored")?,
-                files: number("files")?,
+                bytes_source: unsigned(row, "bytes_source")?,
+                bytes_stored: unsigned(row, "bytes_stored")?,
+                files: unsigned(row, "files")?,
                 sha256: row.try_get("sha256")?,
                 manifest_sha256: row.try_get("manifest_sha256")?,
                 locator: Locator::LocalFs {

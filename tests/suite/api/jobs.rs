@@ -3,33 +3,20 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use xvault::{
-    db::{
-        exports,
-        jobs::{self, Finished},
-    },
+    db::{exports, jobs},
     domain::{
         export::NewExport,
-        job::{ExportFormat, JobPayload, Progress, Warnings},
+        job::{ExportFormat, JobPayload, Progress},
     },
     queue::route,
 };
 
 use super::world::{World, id_of};
 use crate::support::{
+    catalogue,
     eventually::{SOON, eventually},
     http::Reply,
 };
-
-fn done() -> Finished {
-    Finished {
-        partial: false,
-        snapshot_id: None,
-        result: json!({}),
-        warnings: Warnings::default(),
-        progress: Progress::default(),
-        message: "Done".into(),
-    }
-}
 
 #[tokio::test]
 async fn a_live_stream_tells_what_was_and_what_comes_until_the_end() {
@@ -62,7 +49,7 @@ async fn a_live_stream_tells_what_was_and_what_comes_until_the_end() {
         .unwrap();
     // As a worker reports: the job and its event become visible together.
     let mut tx = world.pool.begin().await.unwrap();
-    assert!(jobs::finish(&mut tx, &running.lease, &done()).await.unwrap());
+    assert!(jobs::finish(&mut tx, &running.lease, &catalogue::done()).await.unwrap());
     tx.commit().await.unwrap();
     // Ends by itself.
     while let Some(chunk) = stream.chunk().await.unwrap() {
@@ -119,7 +106,11 @@ async fn the_link_of_a_restore_is_for_operators_and_dies() {
     exports::insert(&mut conn, &export, Duration::from_secs(60))
         .await
         .unwrap();
-    assert!(jobs::finish(&mut conn, &claimed.lease, &done()).await.unwrap());
+    assert!(
+        jobs::finish(&mut conn, &claimed.lease, &catalogue::done())
+            .await
+            .unwrap()
+    );
 
     let result = async |api: &crate::support::http::Api| {
         api.get(&format!("/api/v1/jobs/{job}")).await.expect(200)["result"].clone()

@@ -12,7 +12,7 @@ use xvault::{
     },
     domain::{
         ids::{SnapshotId, SourceId, TenantId, WorkerId},
-        job::{Progress, Warnings},
+        job::Warnings,
         snapshot::{Encryption, Locator, NewSnapshot, SnapshotKey, SnapshotState},
     },
     queue::route,
@@ -127,12 +127,8 @@ impl World {
         };
         snapshots::insert(&mut conn, &new).await.unwrap();
         let end = Finished {
-            partial: false,
             snapshot_id: Some(key.snapshot_id.clone()),
-            result: json!({}),
-            warnings: Warnings::default(),
-            progress: Progress::default(),
-            message: "Done".into(),
+            ..catalogue::done()
         };
         assert!(jobs::finish(&mut conn, &lease, &end).await.unwrap());
         Stored {

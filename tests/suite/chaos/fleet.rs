@@ -14,7 +14,7 @@ use crate::support::{
     postgres::{Database, Server},
     site::add_source_at,
     small_disk::SmallDisk,
-    sshd::{Login, Setup, Sshd},
+    sshd::{Setup, Sshd},
     tree::noise,
     xvault::{Hub, Process, Variable, Worker},
 };
@@ -27,15 +27,6 @@ pub const SOURCES: usize = 6;
 
 /// Bytes per second that a source's connection carries back, so that transfers take long enough to be hit.
 const PACE: u64 = 1_000_000;
-
-/// A server that notices when its client is gone without a word; on its own, sshd would keep such a session
-/// for hours.
-const ATTENTIVE: Setup = Setup {
-    login: Login::Own,
-    host_keys: &["ed25519"],
-    sftp: "internal-sftp",
-    extra: "ClientAliveInterval 2\nClientAliveCountMax 2\n",
-};
 
 /// Room on each worker's disk.
 const DISK_MIB: u32 = 48;
@@ -113,7 +104,12 @@ impl Fleet {
         for i in 0..WORKERS {
             machines.push(Machine::start(i, &database, &hubs[i % HUBS].hub).await);
         }
-        let sshd = blocking(|| Sshd::with(ATTENTIVE)).await;
+        // Notices when its client is gone without a word; by itself, sshd would keep such a session for hours.
+        let attentive = Setup {
+            extra: "ClientAliveInterval 2\nClientAliveCountMax 2\n",
+            ..Setup::default()
+        };
+        let sshd = blocking(move || Sshd::with(attentive)).await;
         let api = hubs[0].hub.admin().await;
         let mut sources = Vec::new();
         for i in 0..SOURCES {

@@ -2,10 +2,13 @@
 
 use sqlx::PgConnection;
 use xvault::{
-    db::{jobs::NewJob, sources, tenants, workers},
+    db::{
+        jobs::{Finished, NewJob},
+        sources, tenants, workers,
+    },
     domain::{
         ids::{SourceId, TenantId, WorkerId},
-        job::Job,
+        job::{Job, Progress, Warnings},
         source::{SourceConfig, SshConfig},
     },
     queue,
@@ -39,6 +42,18 @@ pub async fn source_at(conn: &mut PgConnection, tenant: &TenantId, host: &str) -
     };
     sources::insert(conn, tenant, &id, &fields).await.expect("a source");
     id
+}
+
+/// The end of a job that has nothing to show.
+pub fn done() -> Finished {
+    Finished {
+        partial: false,
+        snapshot_id: None,
+        result: serde_json::json!({}),
+        warnings: Warnings::default(),
+        progress: Progress::default(),
+        message: "Done".into(),
+    }
 }
 
 /// A worker that has said that it is there.

@@ -81,6 +81,26 @@ impl Wired {
         }
     }
 
+    /// A site whose backup was claimed, and gets no brief: nothing passes between worker and hub.
+    pub async fn without_brief(worker: &[Variable]) -> (Self, String) {
+        let wired = Self::start(Setup::default(), worker).await;
+        wired.hub.silence();
+        let job = wired.site.back_up().await;
+        let claimed = |job: &Value| job["state"] == "running";
+        wired.site.until(&job, "it is claimed", claimed).await;
+        (wired, job)
+    }
+
+    /// A site whose backup is connecting to a source that does not answer.
+    pub async fn connecting(worker: &[Variable]) -> (Self, String) {
+        let wired = Self::start(Setup::default(), worker).await;
+        wired.source.silence();
+        let job = wired.site.back_up().await;
+        let connects = |job: &Value| job["phase"] == "connecting";
+        wired.site.until(&job, "it connects", connects).await;
+        (wired, job)
+    }
+
     /// A site whose next backup stops in the middle, and that backup.
     pub async fn in_the_middle(worker: &[Variable]) -> (Self, Gate, String) {
         let gate = Gate::closed();
