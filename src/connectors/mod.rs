@@ -19,6 +19,7 @@ pub mod roots;
 pub mod sftp;
 pub mod ssh;
 pub mod tar_stream;
+pub mod tls;
 
 pub use open::{ConnectorContext, open};
 
@@ -55,8 +56,12 @@ pub struct ProbeReport {
     /// Whose `fingerprint` that is: `target` or `jump`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint_of: Option<String>,
-    /// Host keys of the source, preferred first: `{algorithm, fingerprint}`.
+    /// Host keys of the source, preferred first: `{algorithm, fingerprint}`. For a server of TLS the one
+    /// certificate that it presented, as algorithm `certificate`.
     pub host_keys: Vec<HostKey>,
+    /// Why the TLS certificate in `host_keys` is not trusted without an approval; the end of a sentence.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub certificate_fault: Option<String>,
     /// Host keys of the jump host.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub jump_host_keys: Vec<HostKey>,
@@ -82,12 +87,12 @@ pub struct ProbeReport {
     pub cannot_capture: Vec<String>,
 }
 
-/// A host key as a server presents it.
+/// A host key or certificate as a server presents it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostKey {
-    /// For example `ssh-ed25519`.
+    /// For example `ssh-ed25519`; `certificate` for the one of TLS.
     pub algorithm: String,
-    /// `SHA256:…` as OpenSSH prints it.
+    /// `SHA256:…` as OpenSSH or `openssl x509 -fingerprint -sha256` prints it.
     pub fingerprint: String,
 }
 

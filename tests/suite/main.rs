@@ -22,6 +22,7 @@ mod ssh_channels;
 mod ssh_jump;
 mod ssh_probe;
 mod ssh_session;
+mod tls;
 
 mod chaos;
 mod exports_download;

@@ -7,6 +7,7 @@ use super::field_error::FieldError;
 
 mod checks;
 mod credentials;
+pub mod fingerprint;
 mod ssh;
 
 pub use credentials::{CredentialField, Credentials};
@@ -125,7 +126,8 @@ impl SourceConfig {
     }
 }
 
-/// The approved identities of a source: OpenSSH fingerprints (`SHA256:…`).
+/// The approved identities of a source: fingerprints of SSH host keys or of a TLS certificate (see
+/// [`fingerprint`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PinnedIdentity {
     /// Of the source itself.

@@ -4,6 +4,7 @@ pub mod account;
 pub mod cable;
 pub mod captured;
 pub mod catalogue;
+pub mod certificates;
 pub mod dump;
 pub mod eventually;
 pub mod far_host;
