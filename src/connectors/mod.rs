@@ -15,6 +15,8 @@ use crate::domain::{
 
 pub mod egress;
 pub mod open;
+pub mod private_dir;
+pub mod relay;
 pub mod roots;
 pub mod sftp;
 pub mod ssh;

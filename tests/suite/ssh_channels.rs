@@ -4,9 +4,12 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use xvault::{
-    connectors::ssh::{
-        SshSource,
-        session::{RemoteExit, SshSession, sweep_stale_sessions},
+    connectors::{
+        private_dir::sweep_stale,
+        ssh::{
+            SshSource,
+            session::{RemoteExit, SshSession},
+        },
     },
     domain::{
         brief::SourceBrief,
@@ -168,10 +171,10 @@ async fn connecting_can_be_given_up_at_any_moment() {
 async fn directories_of_living_sessions_are_not_swept() {
     let (server, place) = (Sshd::start(), Place::new());
     let session = connect(&server, &place, SourceKind::Ssh).await;
-    let stale = place.ctx.tmp_dir.join("ssh-stale");
+    let stale = place.ctx.tmp_dir.join("conn-stale");
     std::fs::create_dir(&stale).unwrap();
     std::fs::write(stale.join("lock"), "").unwrap();
-    sweep_stale_sessions(&place.ctx.tmp_dir).unwrap();
+    sweep_stale(&place.ctx.tmp_dir).unwrap();
     assert_eq!(place.left_behind(), 1);
     assert!(session.has_shell().await.unwrap());
     session.close().await;
@@ -226,6 +229,6 @@ async fn nothing_outlives_a_killed_worker_and_the_next_one_cleans_up() {
     let gone = async || !children.iter().any(|pid| alive(&pid.to_string()));
     eventually("its ssh processes are gone", SOON, gone).await;
     assert_eq!(place.left_behind(), 1);
-    assert_eq!(sweep_stale_sessions(&place.ctx.tmp_dir).unwrap(), 1);
+    assert_eq!(sweep_stale(&place.ctx.tmp_dir).unwrap(), 1);
     assert_eq!(place.left_behind(), 0);
 }

@@ -1,18 +1,18 @@
-//! What crashes and time leave behind: directories of dead sessions, half-written snapshots, half-made exports
+//! What crashes and time leave behind: directories of dead connections, half-written snapshots, half-made exports
 //! and exports nobody can fetch any more.
 
 use std::{collections::HashSet, fs, io, path::Path, sync::Arc};
 
 use super::ReconcileError;
-use crate::{connectors::ssh::session::sweep_stale_sessions, db::exports, domain::ids::ExportId, worker::node::Node};
+use crate::{connectors::private_dir::sweep_stale, db::exports, domain::ids::ExportId, worker::node::Node};
 
-/// Makes the directories of a worker and removes what sessions of dead processes left in the one for
+/// Makes the directories of a worker and removes what connections of dead processes left in the one for
 /// temporary things. Only those: it may be a directory shared with another worker, or `/tmp` itself.
 pub fn prepare_directories(tmp_dir: &Path, exports_dir: &Path) -> io::Result<()> {
     for dir in [tmp_dir, exports_dir] {
         make_private(dir)?;
     }
-    sweep_stale_sessions(tmp_dir).map(drop)
+    sweep_stale(tmp_dir).map(drop)
 }
 
 /// Readable by us alone.
@@ -26,10 +26,10 @@ fn make_private(dir: &Path) -> io::Result<()> {
 pub async fn sweep(node: &Arc<Node>) -> Result<(), ReconcileError> {
     let owner = node.clone();
     tokio::task::spawn_blocking(move || {
-        match sweep_stale_sessions(&owner.config.tmp_dir) {
+        match sweep_stale(&owner.config.tmp_dir) {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed what dead sessions left"),
-            Err(error) => tracing::warn!(%error, "could not remove what dead sessions left"),
+            Ok(removed) => tracing::info!(removed, "removed what dead connections left"),
+            Err(error) => tracing::warn!(%error, "could not remove what dead connections left"),
         }
         match owner.storage.sweep() {
             Ok(0) => {}

@@ -34,7 +34,7 @@ pub async fn none(fleet: &Fleet, pool: &PgPool, findings: &mut Findings) {
         .await;
     }
     let place = scratch().display().to_string();
-    let ours = |command: &str| command.contains(&place) && command.contains("ssh-") && command.starts_with("ssh");
+    let ours = |command: &str| command.contains(&place) && command.contains("conn-") && command.starts_with("ssh");
     in_time(
         findings,
         &format!("an ssh is left: {:?}", processes(ours)),

@@ -4,14 +4,13 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use super::{
     classify::{self, Cause},
-    dir::SessionDir,
     hop::{Hop, Login},
     host_key::{FAMILIES, HostKeyCheck, Trust, is_of_family},
     master::{Attempt, Master, Route},
     reached::{NotReached, Presented, Reached},
 };
 use crate::{
-    connectors::open::ConnectorContext,
+    connectors::{open::ConnectorContext, private_dir::PrivateDir},
     domain::{error_code::ErrorCode, job::JobError},
 };
 
@@ -19,13 +18,13 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Dialer {
     ctx: ConnectorContext,
-    dir: Arc<SessionDir>,
+    dir: Arc<PrivateDir>,
 }
 
 impl Dialer {
     /// Makes the private directory for one session.
     pub(crate) fn new(ctx: &ConnectorContext) -> Result<Self, JobError> {
-        let dir = SessionDir::create(&ctx.tmp_dir).map_err(|error| local(&ctx.tmp_dir, &error))?;
+        let dir = PrivateDir::create(&ctx.tmp_dir).map_err(|error| local(&ctx.tmp_dir, &error))?;
         Ok(Self {
             ctx: ctx.clone(),
             dir: Arc::new(dir),

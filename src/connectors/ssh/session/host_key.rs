@@ -52,7 +52,7 @@ pub(super) struct HostKeyCheck {
 }
 
 impl HostKeyCheck {
-    /// Writes the script into `dir`, whose path must be plain (see `SessionDir`).
+    /// Writes the script into `dir`, whose path must be plain (see `PrivateDir`).
     pub(super) fn write(dir: &Path, trust: &Trust) -> io::Result<Self> {
         let (script, presented) = (dir.join("known-hosts"), dir.join("presented"));
         let known = match trust {

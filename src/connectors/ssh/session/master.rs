@@ -15,11 +15,10 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    dir::SessionDir,
     hop::{Hop, Login},
     log::SshLog,
 };
-use crate::connectors::ssh::spawner;
+use crate::connectors::{private_dir::PrivateDir, ssh::spawner};
 
 /// Seconds for TCP and the server's greeting together; ssh's own limit.
 const CONNECT_TIMEOUT: u32 = 20;
@@ -70,7 +69,7 @@ pub(super) struct Master {
 
 impl Master {
     /// Connects and logs in. The session's directory is kept until the process has ended.
-    pub(super) async fn start(attempt: &Attempt<'_>, dir: Arc<SessionDir>) -> Result<Self, NoConnection> {
+    pub(super) async fn start(attempt: &Attempt<'_>, dir: Arc<PrivateDir>) -> Result<Self, NoConnection> {
         let local = |error: std::io::Error| NoConnection {
             said: format!("could not run ssh on the worker: {error}"),
             timed_out: false,
@@ -97,7 +96,7 @@ impl Master {
         })
     }
 
-    fn supervise(mut child: Child, log: SshLog, ctl: PathBuf, dir: Arc<SessionDir>) -> Self {
+    fn supervise(mut child: Child, log: SshLog, ctl: PathBuf, dir: Arc<PrivateDir>) -> Self {
         let (ending, ended) = watch::channel(false);
         let stop = CancellationToken::new();
         let stopped = stop.clone();

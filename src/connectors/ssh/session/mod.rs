@@ -2,7 +2,10 @@
 //!
 //! Knows hosts, keys and processes; knows nothing of tar, SFTP packets or what is captured.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use openssh::{Child, ChildStdin, ChildStdout, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -13,7 +16,7 @@ use crate::domain::{error_code::ErrorCode, job::JobError};
 mod child;
 mod classify;
 mod dial;
-mod dir;
+mod forward;
 mod hop;
 mod host_key;
 mod link;
@@ -25,7 +28,7 @@ mod unreached;
 pub use child::{RemoteChild, RemoteExit, quote};
 pub(super) use classify::clean;
 pub(super) use dial::Dialer;
-pub use dir::sweep_stale_sessions;
+pub use forward::{FarEnd, Forward};
 pub(super) use hop::Hop;
 pub(super) use host_key::{FAMILIES, Trust};
 use link::Link;
@@ -44,6 +47,8 @@ pub struct SshSession {
     runs_commands: bool,
     target: Reached,
     jump: Option<Reached>,
+    /// How many forwards were made: each has a socket of its own.
+    forwards: AtomicU32,
 }
 
 /// A channel that speaks SFTP. Keep it for as long as its streams are used.
@@ -109,6 +114,7 @@ impl SshSession {
             runs_commands,
             target,
             jump,
+            forwards: AtomicU32::new(0),
         }
     }
 

@@ -1,6 +1,6 @@
-//! The private directory of one session: control sockets and the host key script, nothing secret.
+//! The private directory of one connection: sockets and the host key script, nothing secret.
 //!
-//! It goes with the session. A worker that is killed cannot remove it, so each directory holds a
+//! It goes with the connection. A worker that is killed cannot remove it, so each directory holds a
 //! file that its owner keeps locked: whoever can lock it knows that the owner is gone.
 
 use std::{
@@ -13,13 +13,13 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-const PREFIX: &str = "ssh-";
+const PREFIX: &str = "conn-";
 const LOCK: &str = "lock";
 /// Random characters in a directory's name.
 const RANDOM: usize = 12;
 
-/// Socket paths are limited to 107 bytes on Linux, 103 elsewhere; below the directory ssh adds
-/// `/t/ctl` and, while it makes the socket, a dot and 16 more characters.
+/// Socket paths are limited to 107 bytes on Linux, 103 elsewhere; below the directory ssh, whose paths
+/// are the longest, adds `/t/ctl` and, while it makes the socket, a dot and 16 more characters.
 const MAX_DIR: usize = 103 - "/t/ctl.0123456789abcdef".len();
 
 /// A directory without its lock file this old was left by a process that died while making it.
@@ -27,12 +27,12 @@ const UNFINISHED_AFTER: Duration = Duration::from_secs(60);
 
 /// A private directory, removed on drop.
 #[derive(Debug)]
-pub(super) struct SessionDir {
+pub(super) struct PrivateDir {
     dir: tempfile::TempDir,
     _lock: File,
 }
 
-impl SessionDir {
+impl PrivateDir {
     /// Makes one below `tmp_dir`, or below a short directory of our own where `tmp_dir` is too long
     /// for a socket path or holds characters that ssh's options would interpret.
     pub(super) fn create(tmp_dir: &Path) -> io::Result<Self> {
@@ -61,12 +61,12 @@ impl SessionDir {
     }
 }
 
-/// Removes what sessions of dead processes left below `tmp_dir` (and below the short directory used
+/// Removes what connections of dead processes left below `tmp_dir` (and below the short directory used
 /// in its stead). To be called when a worker starts. Returns how many were removed.
 ///
 /// # Errors
 /// If a directory cannot be listed or removed; what could be removed is.
-pub fn sweep_stale_sessions(tmp_dir: &Path) -> io::Result<usize> {
+pub fn sweep_stale(tmp_dir: &Path) -> io::Result<usize> {
     let mut removed = 0;
     let mut failed = Ok(());
     for base in [Some(tmp_dir.to_owned()), fallback_base().ok()].into_iter().flatten() {
@@ -134,16 +134,16 @@ mod tests {
     #[test]
     fn only_directories_of_dead_owners_are_swept() {
         let base = tempfile::tempdir().unwrap();
-        let living = SessionDir::create(base.path()).unwrap();
+        let living = PrivateDir::create(base.path()).unwrap();
         let path = living.path().to_owned();
         // What a SIGKILL leaves: the directory and its lock file, no longer locked.
-        let dead = base.path().join("ssh-dead");
+        let dead = base.path().join("conn-dead");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
         let foreign = base.path().join("export-1");
         fs::create_dir(&foreign).unwrap();
 
-        sweep_stale_sessions(base.path()).unwrap();
+        sweep_stale(base.path()).unwrap();
         assert!(path.exists() && foreign.exists() && !dead.exists());
         drop(living);
         assert!(!path.exists());
@@ -153,7 +153,7 @@ mod tests {
     fn long_or_strange_directories_are_avoided() {
         let base = tempfile::tempdir().unwrap();
         for name in ["x".repeat(90), "with blank".to_owned(), "100%h".to_owned()] {
-            let dir = SessionDir::create(&base.path().join(name)).unwrap();
+            let dir = PrivateDir::create(&base.path().join(name)).unwrap();
             assert!(dir.path().starts_with(fallback_base().unwrap()), "{:?}", dir.path());
             assert_eq!(fs::metadata(dir.path()).unwrap().mode() & 0o777, 0o700);
         }
