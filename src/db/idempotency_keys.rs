@@ -1,4 +1,8 @@
 //! Answers kept for repeated requests.
+//!
+//! A row is written by the transaction that carries the request out, so there is one exactly if the request had its
+//! effect. While that transaction lasts it holds a lock in the key's name, which goes with it however it ends: a hub
+//! that dies leaves nothing behind that would have to be taken over.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{FromRow, PgConnection};
@@ -8,9 +12,6 @@ use crate::domain::ids::TenantId;
 
 /// How long an answer is kept.
 pub const KEPT: TimeDelta = TimeDelta::hours(24);
-
-/// A request without answer after this time died with its hub; longer than any request may take.
-pub const ABANDONED_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// Which request.
 #[derive(Debug, Clone)]
@@ -23,83 +24,71 @@ pub struct RequestKey {
     pub key: String,
 }
 
-/// What is known of a key that was used before.
+/// A request that was carried out, and its answer.
 #[derive(Debug, Clone, FromRow)]
 pub struct Earlier {
     /// Of the request then.
     pub request_hash: Vec<u8>,
-    /// `None` while it is still being answered.
-    pub status: Option<i16>,
+    /// HTTP status.
+    pub status: i16,
     /// The answer, sealed by the tenant's data key.
-    pub sealed_body: Option<Vec<u8>>,
+    pub sealed_body: Vec<u8>,
 }
 
-/// Takes a key for a request; if it is taken, says by what.
-pub async fn begin(
+/// The answer that was given under this key, if there is one.
+pub async fn find(conn: &mut PgConnection, key: &RequestKey, now: DateTime<Utc>) -> Result<Option<Earlier>, DbError> {
+    Ok(sqlx::query_as(
+        "select request_hash, status, sealed_body from idempotency_keys \
+         where tenant_id = $1 and actor = $2 and key = $3 and created_at >= $4 and status is not null",
+    )
+    .bind(&key.tenant_id)
+    .bind(&key.actor)
+    .bind(&key.key)
+    .bind(now - KEPT)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Takes a key until the transaction ends. False if another transaction has it, or has given its answer meanwhile.
+pub async fn hold(conn: &mut PgConnection, key: &RequestKey, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let locked: bool = sqlx::query_scalar(
+        "select pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'idempotency', $1, $2, $3), 0))",
+    )
+    .bind(&key.tenant_id)
+    .bind(&key.actor)
+    .bind(&key.key)
+    .fetch_one(&mut *conn)
+    .await?;
+    // A statement of its own: it must see what whoever had the lock before has committed.
+    Ok(locked && find(conn, key, now).await?.is_none())
+}
+
+/// Keeps the answer, with all else that the transaction does; false if there is one already.
+pub async fn keep(
     conn: &mut PgConnection,
     key: &RequestKey,
-    request_hash: &[u8],
+    answer: &Earlier,
     now: DateTime<Utc>,
-) -> Result<Option<Earlier>, DbError> {
-    let taken = sqlx::query(
-        "insert into idempotency_keys as k (tenant_id, actor, key, request_hash, created_at) values ($1, $2, $3, $4, $5) \
+) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "insert into idempotency_keys as k (tenant_id, actor, key, request_hash, status, sealed_body, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7) \
          on conflict (tenant_id, actor, key) do update \
-             set request_hash = excluded.request_hash, status = null, sealed_body = null, created_at = excluded.created_at \
-             where k.created_at < $6 or (k.status is null and k.created_at < $7)",
+             set request_hash = excluded.request_hash, status = excluded.status, sealed_body = excluded.sealed_body, \
+                 created_at = excluded.created_at \
+             where k.created_at < $8 or k.status is null",
     )
     .bind(&key.tenant_id)
     .bind(&key.actor)
     .bind(&key.key)
-    .bind(request_hash)
+    .bind(&answer.request_hash)
+    .bind(answer.status)
+    .bind(&answer.sealed_body)
     .bind(now)
     .bind(now - KEPT)
-    .bind(now - ABANDONED_AFTER)
-    .execute(&mut *conn)
-    .await?;
-    if taken.rows_affected() > 0 {
-        return Ok(None);
-    }
-    let earlier = sqlx::query_as(
-        "select request_hash, status, sealed_body from idempotency_keys where tenant_id = $1 and actor = $2 and key = $3",
-    )
-    .bind(&key.tenant_id)
-    .bind(&key.actor)
-    .bind(&key.key)
-    .fetch_optional(conn)
-    .await?;
-    // Gone between the two statements: the request that held it was given up this very moment. Saying
-    // "still being answered" makes the client come again.
-    Ok(Some(earlier.unwrap_or(Earlier {
-        request_hash: request_hash.to_vec(),
-        status: None,
-        sealed_body: None,
-    })))
-}
-
-/// Keeps the answer.
-pub async fn finish(conn: &mut PgConnection, key: &RequestKey, status: u16, sealed_body: &[u8]) -> Result<(), DbError> {
-    sqlx::query(
-        "update idempotency_keys set status = $4, sealed_body = $5 where tenant_id = $1 and actor = $2 and key = $3",
-    )
-    .bind(&key.tenant_id)
-    .bind(&key.actor)
-    .bind(&key.key)
-    .bind(i16::try_from(status).unwrap_or(i16::MAX))
-    .bind(sealed_body)
     .execute(conn)
     .await?;
-    Ok(())
-}
-
-/// Gives a key back: its request was not carried out.
-pub async fn give_up(conn: &mut PgConnection, key: &RequestKey) -> Result<(), DbError> {
-    sqlx::query("delete from idempotency_keys where tenant_id = $1 and actor = $2 and key = $3 and status is null")
-        .bind(&key.tenant_id)
-        .bind(&key.actor)
-        .bind(&key.key)
-        .execute(conn)
-        .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Removes up to `limit` answers that are kept long enough; returns how many.

@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod live;
 mod meters;
+mod once;
 pub mod rate_limit;
 mod recent;
 pub mod scheduler;

@@ -18,6 +18,7 @@ use super::{
     },
     live::Live,
     meters::Meters,
+    once::Once,
     rate_limit::LoginLimits,
     recent::Recent,
 };
@@ -154,12 +155,19 @@ impl Hub {
 
     /// A transaction, rolled back unless [`Hub::commit`] gets it.
     pub async fn begin(&self) -> Result<Transaction, ActionError> {
-        Ok(self.pool.begin().await.map_err(DbError::from)?)
+        match Once::current() {
+            Some(once) => once.begin(&self.pool, self.clock.now()).await,
+            None => Ok(self.pool.begin().await.map_err(DbError::from)?),
+        }
     }
 
-    /// Makes what a transaction did last.
+    /// Makes what a transaction did last: now, or together with the answer where the request asked for that ([`Once`]).
     pub async fn commit(&self, transaction: Transaction) -> Result<(), ActionError> {
-        Ok(transaction.commit().await.map_err(DbError::from)?)
+        match Once::current() {
+            Some(once) => once.lay_by(transaction),
+            None => transaction.commit().await.map_err(DbError::from)?,
+        }
+        Ok(())
     }
 
     /// The data key of a tenant.

@@ -12,14 +12,16 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
-use super::{error::ApiError, extract};
+use super::{error::ApiError, extract, layers::TIME_LIMIT};
 use crate::{
     crypto::envelope::Binding,
-    db::idempotency_keys::{self, RequestKey},
+    db::idempotency_keys::{self, Earlier, RequestKey},
     hub::{
         Hub,
         actions::{ActionError, Actor},
+        once::Once,
     },
 };
 
@@ -38,7 +40,7 @@ struct Kept {
     body: String,
 }
 
-/// Carries out a request with a key at most once. Runs after the caller is known.
+/// Carries out a request with a key once. Runs after the caller is known.
 pub(super) async fn once(State(hub): State<Hub>, request: Request, next: Next) -> Result<Response, ApiError> {
     if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
         return Ok(next.run(request).await);
@@ -55,7 +57,7 @@ pub(super) async fn once(State(hub): State<Hub>, request: Request, next: Next) -
     let hash = request_hash(parts.uri.path(), &body);
     let earlier = {
         let mut conn = hub.connection().await?;
-        idempotency_keys::begin(&mut conn, &key, &hash, hub.clock.now())
+        idempotency_keys::find(&mut conn, &key, hub.clock.now())
             .await
             .map_err(ActionError::from)?
     };
@@ -64,28 +66,35 @@ pub(super) async fn once(State(hub): State<Hub>, request: Request, next: Next) -
             let detail = "was used for another request; take a fresh one";
             return Err(ApiError::invalid("/Idempotency-Key", detail));
         }
-        return match (earlier.status, earlier.sealed_body) {
-            (Some(status), Some(sealed)) => replay(&hub, &key, status, &sealed).await,
-            _ => Err(ApiError::InProgress),
-        };
+        return replay(&hub, &key, &earlier).await;
     }
-    // Carried out beside this connection: a client that hangs up must not leave the key taken without answer.
+    // Carried out beside this connection: a client that hangs up changes nothing about what was begun.
     let request = Request::from_parts(parts, Body::from(body));
-    let carried_out = tokio::spawn(async move { carry_out(&hub, &key, request, next).await });
-    carried_out.await.map_err(ActionError::internal)?
+    let work = async move { carry_out(&hub, key, hash, request, next).await };
+    let carried_out = tokio::spawn(tokio::time::timeout(TIME_LIMIT, work).in_current_span());
+    let in_time = carried_out.await.map_err(ActionError::internal)?;
+    in_time.unwrap_or(Err(ApiError::TimedOut))
 }
 
-async fn carry_out(hub: &Hub, key: &RequestKey, request: Request, next: Next) -> Result<Response, ApiError> {
-    let answer = next.run(request).await;
-    let mut conn = hub.connection().await?;
+/// Carries out a request and keeps its answer, in one transaction.
+async fn carry_out(
+    hub: &Hub,
+    key: RequestKey,
+    request_hash: Vec<u8>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let once = Once::new(key.clone());
+    let answer = once.carry_out(next.run(request)).await;
+    if once.is_taken() {
+        return Err(ApiError::InProgress);
+    }
     let passing = matches!(
         answer.status(),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED
     );
     if answer.status().is_server_error() || passing {
-        idempotency_keys::give_up(&mut conn, key)
-            .await
-            .map_err(ActionError::from)?;
+        // Not carried out: what was laid by is rolled back.
         return Ok(answer);
     }
     let (parts, body) = answer.into_parts();
@@ -99,23 +108,40 @@ async fn carry_out(hub: &Hub, key: &RequestKey, request: Request, next: Next) ->
         body: BASE64_STANDARD.encode(&body),
     };
     let kept = serde_json::to_vec(&kept).map_err(ActionError::internal)?;
-    let sealed = hub
-        .data_key(&mut conn, &key.tenant_id)
-        .await?
-        .seal(&binding(key), &kept);
-    idempotency_keys::finish(&mut conn, key, parts.status.as_u16(), &sealed)
+    let laid_by = once.take();
+    let has_effect = laid_by.is_some();
+    let mut transaction = match laid_by {
+        Some(transaction) => transaction,
+        None => hub.begin().await?,
+    };
+    let earlier = Earlier {
+        request_hash,
+        status: i16::try_from(parts.status.as_u16()).unwrap_or(i16::MAX),
+        sealed_body: hub
+            .data_key(&mut transaction, &key.tenant_id)
+            .await?
+            .seal(&binding(&key), &kept),
+    };
+    let is_first = idempotency_keys::keep(&mut transaction, &key, &earlier, hub.clock.now())
         .await
         .map_err(ActionError::from)?;
+    if has_effect && !is_first {
+        // A refusal of the same request was faster; without this transaction, that is all that happened.
+        return Err(ApiError::InProgress);
+    }
+    hub.commit(transaction).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-async fn replay(hub: &Hub, key: &RequestKey, status: i16, sealed: &[u8]) -> Result<Response, ApiError> {
+async fn replay(hub: &Hub, key: &RequestKey, earlier: &Earlier) -> Result<Response, ApiError> {
     let mut conn = hub.connection().await?;
     let data_key = hub.data_key(&mut conn, &key.tenant_id).await?;
-    let kept = data_key.open(&binding(key), sealed).map_err(ActionError::from)?;
+    let kept = data_key
+        .open(&binding(key), &earlier.sealed_body)
+        .map_err(ActionError::from)?;
     let kept: Kept = serde_json::from_slice(kept.expose_secret()).map_err(ActionError::internal)?;
     let body = BASE64_STANDARD.decode(kept.body).map_err(ActionError::internal)?;
-    let status = u16::try_from(status)
+    let status = u16::try_from(earlier.status)
         .ok()
         .and_then(|status| StatusCode::from_u16(status).ok());
     let mut answer = (status.unwrap_or(StatusCode::OK), body).into_response();

@@ -18,7 +18,7 @@ use crate::hub::Hub;
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// How long a request may take until its answer begins. Live streams begin at once and go on.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

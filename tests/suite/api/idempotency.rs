@@ -1,8 +1,14 @@
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::world::{World, source};
-use crate::support::http::{Api, Reply};
+use crate::support::{
+    eventually::{SOON, eventually, eventually_some},
+    http::{Api, Reply},
+    xvault::Hub,
+};
 
 async fn post(api: &Api, path: &str, key: &str, body: &Value) -> Reply {
     let request = api.request(Method::POST, path).header("Idempotency-Key", key);
@@ -77,22 +83,97 @@ async fn the_same_request_at_the_same_time_is_carried_out_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_died_with_its_hub_can_be_made_again() {
+async fn an_answer_is_kept_for_a_day() {
     let world = World::new().await;
     let new = source("again");
-    post(&world.operator, "/api/v1/sources", "k", &json!({}))
-        .await
-        .expect(422);
-    sqlx::query(
-        "update idempotency_keys set status = null, sealed_body = null, created_at = now() - interval '2 minutes'",
-    )
-    .execute(&world.pool)
-    .await
-    .unwrap();
     post(&world.operator, "/api/v1/sources", "k", &new).await.expect(201);
     sqlx::query("update idempotency_keys set created_at = now() - interval '25 hours'")
         .execute(&world.pool)
         .await
         .unwrap();
+    // Carried out again, and refused for what the first one did.
     post(&world.operator, "/api/v1/sources", "k", &new).await.expect(409);
+}
+
+/// A snapshot to restore, and where to order that.
+async fn restorable() -> (World, String) {
+    let world = World::new().await;
+    let source = world.source("web").await;
+    let snapshot = world.snapshot(&source).await.id;
+    (world, format!("/api/v1/snapshots/{snapshot}/restores"))
+}
+
+async fn restores(world: &World) -> Vec<String> {
+    sqlx::query_scalar("select id from jobs where kind = 'restore'")
+        .fetch_all(&world.pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_order_whose_hub_died_before_its_answer_is_found_by_the_next_hub() {
+    let (mut world, path) = restorable().await;
+    let other = Hub::start(&world.database, &[]).await;
+    let api = other.admin().await;
+    let order = json!({"format": "tar"});
+    let request = world.admin.request(Method::POST, &path).header("Idempotency-Key", "k");
+    let unanswered = tokio::spawn(request.json(&order).send());
+    let job = eventually_some("the job is ordered", SOON, async || restores(&world).await.pop()).await;
+    world.hub.process.kill();
+
+    let again = post(&api, &path, "k", &order).await;
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    assert_eq!(again.expect(202)["job"]["id"], *job);
+    assert_eq!(restores(&world).await, [job]);
+    // Whether the client still heard of it is a matter of luck.
+    drop(unanswered.await);
+}
+
+#[tokio::test]
+async fn a_hub_that_dies_while_it_keeps_the_answer_has_ordered_nothing_and_blocks_nobody() {
+    let (mut world, path) = restorable().await;
+    let other = Hub::start(&world.database, &[]).await;
+    let api = other.admin().await;
+    let order = json!({"format": "tar"});
+    // Whoever keeps an answer waits for the test.
+    sqlx::raw_sql(
+        "create function wait_for_test() returns trigger language plpgsql as \
+             'begin perform pg_advisory_xact_lock_shared(7); return new; end'; \
+         create trigger gate before insert or update on idempotency_keys for each row when (new.status is not null) \
+             execute function wait_for_test()",
+    )
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let mut gate = world.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(7)")
+        .execute(&mut *gate)
+        .await
+        .unwrap();
+    let request = world.admin.request(Method::POST, &path).header("Idempotency-Key", "k");
+    let unanswered = tokio::spawn(request.json(&order).send());
+    eventually("the hub keeps its answer", SOON, async || {
+        sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+             where d.datname = current_database() and l.locktype = 'advisory' and not l.granted",
+        )
+        .fetch_one(&world.pool)
+        .await
+        .unwrap()
+            == 1
+    })
+    .await;
+    assert_eq!(post(&api, &path, "k", &order).await.expect(409)["status"], 409);
+    world.hub.process.kill();
+    assert!(unanswered.await.unwrap().is_err(), "nobody was promised anything");
+    gate.rollback().await.unwrap();
+
+    // PostgreSQL lets go of the key as soon as it notices whom it works for no more.
+    let answer = eventually_some("the key is free", Duration::from_secs(10), async || {
+        let answer = post(&api, &path, "k", &order).await;
+        (answer.status != 409).then_some(answer)
+    })
+    .await;
+    let job = answer.expect(202)["job"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(restores(&world).await, [job]);
 }
