@@ -1,25 +1,21 @@
 //! The lock of a storage: one process has it open at a time, and its text tells the next one who.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{Read, Seek, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
 };
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{said, shown};
+use super::{root::Root, said, shown};
 use crate::{domain::ids::WorkerId, storage::StorageError};
 
 const LOCK: &str = ".lock";
 
-/// Takes the lock of the storage at `base`.
-pub(super) fn take(base: &Path, worker_id: &WorkerId) -> Result<File, StorageError> {
-    let path = base.join(LOCK);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(|error| said(&path, error))?;
+/// Takes the lock of the storage that lies there.
+pub(super) fn take(root: &Root, worker_id: &WorkerId) -> Result<File, StorageError> {
+    let path = root.path().join(LOCK);
+    let mut file = root.open_or_make(LOCK).map_err(|error| said(&path, error))?;
     if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != rustix::io::Errno::WOULDBLOCK {
             return Err(said(&path, error.into()));
@@ -33,7 +29,7 @@ pub(super) fn take(base: &Path, worker_id: &WorkerId) -> Result<File, StorageErr
             holder
         };
         return Err(StorageError::InUse {
-            place: shown(base),
+            place: shown(root.path()),
             holder,
         });
     }
@@ -45,11 +41,7 @@ pub(super) fn take(base: &Path, worker_id: &WorkerId) -> Result<File, StorageErr
     Ok(file)
 }
 
-/// True if `held` is the lock of what lies at `base` now. After another disk was mounted there it is not.
-pub(super) fn is_current(held: &File, base: &Path) -> bool {
-    let place = |meta: fs::Metadata| (meta.dev(), meta.ino());
-    match (held.metadata(), fs::metadata(base.join(LOCK))) {
-        (Ok(held), Ok(there)) => place(held) == place(there),
-        _ => false,
-    }
+/// True if `held` is the lock of what lies there. After another disk was mounted it is not.
+pub(super) fn is_current(held: &File, root: &Root) -> bool {
+    held.metadata().is_ok_and(|held| root.has_as(LOCK, &held))
 }

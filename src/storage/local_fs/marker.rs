@@ -2,15 +2,15 @@
 //! directory behind, and only a file that is *on* the disk tells that from a disk that lost everything.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    fs::{self, OpenOptions},
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{said, sync_dir};
+use super::{root::Root, said, sync_dir};
 use crate::{
     domain::ids::{StorageId, WorkerId},
     storage::StorageError,
@@ -48,16 +48,14 @@ impl Marker {
     }
 }
 
-/// The marker in `base`; `None` if there is none.
-pub(super) fn read(base: &Path) -> Result<Option<Marker>, StorageError> {
-    let path = base.join(MARKER);
-    let mut text = String::new();
-    let read = File::open(&path).and_then(|file| file.take(MAX_MARKER).read_to_string(&mut text));
-    match read {
-        Ok(_) => {}
+/// The marker of what lies there; `None` if there is none.
+pub(super) fn read(root: &Root) -> Result<Option<Marker>, StorageError> {
+    let path = root.path().join(MARKER);
+    let text = match root.read(MARKER, MAX_MARKER) {
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(said(&path, error)),
-    }
+    };
     let no_marker = |why: String| said(&path, io::Error::new(io::ErrorKind::InvalidData, why));
     let marker: Marker = serde_json::from_str(&text).map_err(|error| no_marker(format!("is no marker: {error}")))?;
     match marker.format == FORMAT {
@@ -89,17 +87,18 @@ mod tests {
     #[test]
     fn a_marker_is_read_as_it_was_written_and_rubbish_is_none() {
         let base = tempfile::tempdir().unwrap();
-        assert_eq!(read(base.path()).unwrap(), None);
+        let root = Root::open(base.path()).unwrap();
+        assert_eq!(read(&root).unwrap(), None);
         let marker = Marker::new(StorageId::generate(), WorkerId::generate());
         write(base.path(), &marker).unwrap();
-        assert_eq!(read(base.path()).unwrap(), Some(marker));
+        assert_eq!(read(&root).unwrap(), Some(marker));
         for text in [
             "",
             "{}",
             r#"{"format":"x","version":1,"storage_id":"stg_1","worker_id":"wrk_1"}"#,
         ] {
             fs::write(base.path().join(MARKER), text).unwrap();
-            assert!(read(base.path()).is_err(), "{text}");
+            assert!(read(&root).is_err(), "{text}");
         }
     }
 }

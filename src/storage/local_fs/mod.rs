@@ -10,6 +10,7 @@
 
 mod lock;
 mod marker;
+mod root;
 mod stage;
 mod staging;
 
@@ -25,6 +26,7 @@ use chrono::{DateTime, Utc};
 use rustix::fs::statvfs;
 
 pub use marker::{MARKER, Marker};
+use root::Root;
 use staging::Staging;
 
 use super::{ReadSeek, Stage, Storage, StorageError};
@@ -32,6 +34,9 @@ use crate::domain::{
     ids::{StorageId, WorkerId},
     snapshot::{ArtifactFile, Locator, SnapshotKey},
 };
+
+/// Name of the staging directory.
+const STAGING: &str = ".staging";
 
 /// A directory tree that belongs to one process at a time.
 pub struct LocalFs {
@@ -50,8 +55,8 @@ impl LocalFs {
     pub fn open(base: &Path, worker_id: WorkerId) -> Result<Self, StorageError> {
         let base = std::path::absolute(base).map_err(|error| said(base, error))?;
         make_dirs(&base)?;
-        let lock = lock::take(&base, &worker_id)?;
-        let staging = Staging::new(base.join(".staging"));
+        let lock = lock::take(&Root::open(&base).map_err(|error| said(&base, error))?, &worker_id)?;
+        let staging = Staging::new(base.join(STAGING));
         make_dirs(staging.dir())?;
         staging.sweep()?;
         Ok(Self {
@@ -65,7 +70,11 @@ impl LocalFs {
 
     /// What the storage says about itself; `None` if it has no marker.
     pub fn marker(&self) -> Result<Option<Marker>, StorageError> {
-        marker::read(&self.base)
+        match Root::open(&self.base) {
+            Ok(root) => marker::read(&root),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(said(&self.base, error)),
+        }
     }
 
     /// Makes this the storage `id` of its worker, whatever it was before.
@@ -83,26 +92,41 @@ impl LocalFs {
     /// Fails with [`StorageError::NotOurs`] while something else than the expected storage lies here, for
     /// instance because its disk is not mounted. When the disk has come back it is locked again.
     pub fn check(&self) -> Result<(), StorageError> {
-        let Some(expected) = held(&self.expected).clone() else {
-            return Ok(());
-        };
-        let reason = match self.marker()? {
-            Some(marker) if marker.storage_id == expected => return self.hold(),
-            Some(marker) => format!("it is storage {}, and {expected} should be there", marker.storage_id),
-            None => format!("it has no {MARKER}; is its disk mounted?"),
-        };
-        Err(StorageError::NotOurs {
+        self.root().map(drop)
+    }
+
+    /// What lies here, if it is the expected storage.
+    fn root(&self) -> Result<Root, StorageError> {
+        let not_ours = |reason| StorageError::NotOurs {
             place: shown(&self.base),
             reason,
-        })
+        };
+        let root = match Root::open(&self.base) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(not_ours("it does not exist; is its disk mounted?".to_owned()));
+            }
+            opened => opened.map_err(|error| said(&self.base, error))?,
+        };
+        let Some(expected) = held(&self.expected).clone() else {
+            return Ok(root);
+        };
+        match marker::read(&root)? {
+            Some(marker) if marker.storage_id == expected => self.hold(&root).map(|()| root),
+            Some(marker) => Err(not_ours(format!(
+                "it is storage {}, and {expected} should be there",
+                marker.storage_id
+            ))),
+            None => Err(not_ours(format!("it has no {MARKER}; is its disk mounted?"))),
+        }
     }
 
     /// The lock and the staging directory of what lies here now.
-    fn hold(&self) -> Result<(), StorageError> {
+    fn hold(&self, root: &Root) -> Result<(), StorageError> {
         let mut current = held(&self.lock);
-        if !lock::is_current(&current, &self.base) {
-            *current = lock::take(&self.base, &self.worker_id)?;
-            make_dirs(self.staging.dir())?;
+        if !lock::is_current(&current, root) {
+            *current = lock::take(root, &self.worker_id)?;
+            let made = root.make_dir(Path::new(STAGING));
+            made.map_err(|error| said(self.staging.dir(), error))?;
         }
         Ok(())
     }
@@ -124,11 +148,22 @@ impl LocalFs {
         self.base.join(key.prefix())
     }
 
-    /// What the system said about `path`. That a thing is not there says nothing while the disk is not.
+    /// What the system said about `path`. That a thing is not there counts only on the right disk.
     fn absent(&self, path: &Path, error: io::Error) -> StorageError {
-        match (error.kind(), self.check()) {
-            (io::ErrorKind::NotFound, Err(cause)) => cause,
-            _ => said(path, error),
+        if error.kind() != io::ErrorKind::NotFound {
+            return said(path, error);
+        }
+        let looked = self.root().and_then(|root| {
+            let below = path.strip_prefix(&self.base).unwrap_or(path);
+            root.has(below).map_err(|error| said(path, error))
+        });
+        match looked {
+            Ok(false) => said(path, error),
+            Ok(true) => StorageError::NotOurs {
+                place: shown(&self.base),
+                reason: format!("{} was away for a moment; is its disk being mounted?", shown(path)),
+            },
+            Err(cause) => cause,
         }
     }
 }
@@ -174,12 +209,15 @@ impl Storage for LocalFs {
         let place = self.place(key);
         let leaving = self.staging.reserve();
         let leaving = leaving.path();
-        self.check()?;
+        let root = self.root()?;
+        let below = |path: &Path| path.strip_prefix(&self.base).unwrap_or(path).to_owned();
         // Out of its place first: killed half-way, it never looks whole.
-        match fs::rename(&place, leaving) {
+        match root.rename(&below(&place), &below(leaving)) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(said(&place, error)),
+            Err(error) => match root.has(&below(&place)) {
+                Ok(false) => return Ok(()),
+                _ => return Err(said(&place, error)),
+            },
         }
         if let Some(parent) = place.parent() {
             sync_dir(parent)?;

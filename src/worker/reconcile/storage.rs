@@ -8,7 +8,7 @@ use crate::{
     db::{snapshots, workers},
     domain::{
         ids::{StorageId, WorkerId},
-        snapshot::{ArtifactFile, SnapshotKey, SnapshotState},
+        snapshot::{ArtifactFile, SnapshotKey},
     },
     storage::{Storage, local_fs::Marker},
     worker::node::Node,
@@ -52,11 +52,8 @@ pub async fn establish(node: &Arc<Node>) -> Result<(), ReconcileError> {
     let mut conn = node.pool.acquire().await?;
     let expected = workers::storage_of(&mut conn, &node.id).await?;
     let rows = snapshots::on_worker(&mut conn, &node.id, None, BATCH as i64).await?;
-    let known: Vec<SnapshotKey> = rows
-        .into_iter()
-        .filter(|row| row.state != SnapshotState::Missing)
-        .map(|row| row.key)
-        .collect();
+    // Also those that are missing already: a directory without a marker is the less ours for it.
+    let known: Vec<SnapshotKey> = rows.into_iter().map(|row| row.key).collect();
     let (owner, id) = (node.clone(), expected.clone());
     let decision = tokio::task::spawn_blocking(move || {
         let storage = &owner.storage;

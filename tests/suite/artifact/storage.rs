@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use xvault::{
@@ -160,6 +161,40 @@ fn while_the_disk_is_away_nothing_is_gone_and_nothing_is_removed() {
         storage.head(key, ArtifactFile::Backup),
         Err(StorageError::NotFound { .. })
     ));
+}
+
+#[test]
+fn whatever_moment_the_disk_goes_away_in_nothing_is_missing_and_nothing_is_written_in_its_place() {
+    let bench = Bench::new("flicker");
+    let (base, away) = (bench.path("storage"), bench.path("away"));
+    bench.storage.mark(&StorageId::generate()).unwrap();
+    store(&bench.storage, &bench.key);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // It is there, or the disk is not; but it is never gone.
+                    for told in [
+                        bench.storage.check(),
+                        bench.storage.head(&bench.key, ArtifactFile::Backup).map(drop),
+                    ] {
+                        assert!(matches!(told, Ok(()) | Err(StorageError::NotOurs { .. })), "{told:?}");
+                    }
+                }
+            });
+        }
+        let swapped = (0..2000).try_for_each(|_| {
+            fs::rename(&base, &away)?;
+            fs::create_dir(&base)?;
+            std::thread::yield_now();
+            // Fails if anything was written where the disk should be.
+            fs::remove_dir(&base)?;
+            fs::rename(&away, &base)
+        });
+        over.store(true, Ordering::Relaxed);
+        swapped.unwrap();
+    });
 }
 
 /// A file system of a few megabytes, gone with the value.
