@@ -33,7 +33,10 @@ fn listed(files: &dyn Files, keys: &Keys, each: &mut dyn FnMut(Listed) -> Result
     let mut index = IndexReader::open(files.open(ArtifactFile::Index)?, &keys.index)?;
     while let Some(item) = index.next()? {
         match item {
+            // The file they make together comes after them.
+            Item::Entry(record) if record.part.is_some() => {}
             Item::Entry(record) => each(Listed::Entry(record.entry))?,
+            Item::Stream(stream) => each(Listed::Entry(stream.entry))?,
             Item::Problem(problem) => each(Listed::Problem(problem))?,
             Item::Trailer(..) => {}
         }

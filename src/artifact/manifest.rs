@@ -33,6 +33,13 @@ pub struct Counts {
     pub hardlinks: u64,
     /// Problems noted in the index.
     pub problems: u64,
+    /// Of the files, those stored in parts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub streams: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {

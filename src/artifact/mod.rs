@@ -15,6 +15,7 @@ pub mod keys;
 pub mod list;
 pub mod manifest;
 mod names;
+mod parts;
 pub mod plain;
 mod tar;
 pub mod verify;

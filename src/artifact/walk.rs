@@ -97,6 +97,10 @@ impl<'a> Walk<'a> {
                         names.insert(&record.entry.path);
                     }
                 }
+                Item::Stream(stream) => {
+                    counts.files = (counts.files + 1).saturating_sub(stream.parts.into());
+                    counts.streams += 1;
+                }
                 Item::Problem(_) => counts.problems += 1,
                 Item::Trailer(said_counts, said_sizes) => {
                     sizes.tar += self.end()?;

@@ -4,18 +4,21 @@
 //! what it finds into a [`CaptureSink`]; whatever reads the other end decides what becomes of it.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    entry::{Captured, Entry, FileEnd, Problem, ProblemKind},
+    entry::{Captured, Entry, EntryPath, FileEnd, Problem, ProblemKind},
     error_code::ErrorCode,
     job::JobError,
 };
 
 pub mod egress;
+pub mod local;
 pub mod open;
 pub mod private_dir;
+pub mod program;
 pub mod relay;
 pub mod roots;
 pub mod sftp;
@@ -146,6 +149,22 @@ impl CaptureSink {
     /// Announces an entry.
     pub async fn entry(&self, entry: Entry) -> Result<(), JobError> {
         self.send(Captured::Entry(entry)).await
+    }
+
+    /// Announces a file of unknown size; see [`Captured::Stream`].
+    pub async fn stream(&self, path: EntryPath) -> Result<(), JobError> {
+        self.send(Captured::Stream(path)).await
+    }
+
+    /// Sends a small file that xVault makes itself, whole.
+    pub async fn document(&self, path: EntryPath, content: impl Into<Bytes>) -> Result<(), JobError> {
+        let mut content = content.into();
+        self.stream(path).await?;
+        while !content.is_empty() {
+            let piece = content.split_to(content.len().min(CHUNK));
+            self.send(Captured::Data(piece)).await?;
+        }
+        self.end(FileEnd::Complete).await
     }
 
     /// Ends the file announced last.

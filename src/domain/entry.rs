@@ -193,12 +193,16 @@ pub struct Problem {
     pub message: String,
 }
 
-/// What a connector sends while it captures. After an [`EntryKind::File`] come any number of
-/// `Data` and exactly one `End`; no other item stands between them.
+/// What a connector sends while it captures. After an [`EntryKind::File`] and after a `Stream` come any
+/// number of `Data` and exactly one `End`; no other item stands between them.
 #[derive(Debug)]
 pub enum Captured {
     /// The next thing found.
     Entry(Entry),
+    /// A file that is made on the way and whose size nobody knows beforehand: a dump. It belongs to root,
+    /// has mode 0600 and the time at which the backup began. Only [`FileEnd::Complete`] may end it:
+    /// half a dump is none, so any other end fails the backup.
+    Stream(EntryPath),
     /// More of the file announced last.
     Data(bytes::Bytes),
     /// The file announced last is over.

@@ -5,11 +5,9 @@ use std::{path::Path, process::Stdio, time::Duration};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use xvault::{
     connectors::{
+        local::Exit,
         private_dir::sweep_stale,
-        ssh::{
-            SshSource,
-            session::{RemoteExit, SshSession},
-        },
+        ssh::{SshSource, session::SshSession},
     },
     domain::{
         brief::SourceBrief,
@@ -48,12 +46,9 @@ async fn commands_get_input_and_give_output_and_codes() {
         (out.as_slice(), err.as_slice()),
         (b"some bytes\0\xff".as_slice(), b"it's\n".as_slice())
     );
-    assert_eq!(child.wait().await.unwrap(), RemoteExit::Code(3));
-    assert_eq!(
-        session.run("no-such-program-here").await.unwrap().exit,
-        RemoteExit::Code(127)
-    );
-    assert_eq!(session.run("kill -KILL $$").await.unwrap().exit, RemoteExit::Signal);
+    assert_eq!(child.wait().await.unwrap(), Exit::Code(3));
+    assert_eq!(session.run("no-such-program-here").await.unwrap().exit, Exit::Code(127));
+    assert_eq!(session.run("kill -KILL $$").await.unwrap().exit, Exit::Signal);
     session.close().await;
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, FORMAT, Item, Record};
+use super::{Content, FORMAT, Item, Record, Stream};
 use crate::{
     artifact::{
         Counts,
@@ -15,6 +15,8 @@ use crate::{
     },
     domain::entry::{Entry, EntryKind, EntryPath, Mtime, Problem, ProblemKind},
 };
+
+const MISSING: &str = "an entry lacks a field";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Line<'a> {
@@ -50,6 +52,10 @@ pub(super) struct Line<'a> {
     offset: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parts: Option<u32>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     blake3: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,7 +104,27 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn entry(record: &'a Record) -> Self {
-        let entry = &record.entry;
+        Self {
+            offset: Some(record.offset),
+            length: Some(record.length),
+            part: record.part,
+            blake3: record.blake3.map(|hash| hex(&hash).into()),
+            content: record.content,
+            captured: record.captured,
+            ..Self::described(&record.entry)
+        }
+    }
+
+    pub(super) fn stream(stream: &'a Stream) -> Self {
+        Self {
+            kind: "stream".into(),
+            parts: Some(stream.parts),
+            blake3: Some(hex(&stream.blake3).into()),
+            ..Self::described(&stream.entry)
+        }
+    }
+
+    fn described(entry: &'a Entry) -> Self {
         let (kind, size, target) = match &entry.kind {
             EntryKind::File { size } => ("file", Some(*size), None),
             EntryKind::Directory => ("directory", None, None),
@@ -119,11 +145,6 @@ impl<'a> Line<'a> {
             gid: Some(entry.gid),
             mtime: Some(entry.mtime.seconds),
             mtime_nanos: entry.mtime.nanos,
-            offset: Some(record.offset),
-            length: Some(record.length),
-            blake3: record.blake3.map(|hash| hex(&hash).into()),
-            content: record.content,
-            captured: record.captured,
             ..Self::default()
         }
     }
@@ -157,6 +178,7 @@ impl<'a> Line<'a> {
     pub(super) fn into_item(self) -> Result<Option<Item>, &'static str> {
         Ok(Some(match self.kind.as_ref() {
             "file" | "directory" | "symlink" | "hardlink" => Item::Entry(self.into_record()?),
+            "stream" => Item::Stream(self.into_stream()?),
             "problem" => Item::Problem(Problem {
                 kind: self.problem.unwrap_or(ProblemKind::Note),
                 path: self.path.unwrap_or_default().into_owned(),
@@ -171,19 +193,44 @@ impl<'a> Line<'a> {
     }
 
     fn into_record(self) -> Result<Record, &'static str> {
-        let missing = "an entry lacks a field";
+        let (offset, length, part) = (self.offset, self.length, self.part);
+        let (content, captured) = (self.content, self.captured);
+        let (entry, blake3) = self.into_entry()?;
+        if part.is_some() && !matches!(entry.kind, EntryKind::File { .. }) {
+            return Err("a part is no file");
+        }
+        Ok(Record {
+            entry,
+            offset: offset.ok_or(MISSING)?,
+            length: length.ok_or(MISSING)?,
+            part,
+            blake3,
+            content,
+            captured,
+        })
+    }
+
+    fn into_stream(self) -> Result<Stream, &'static str> {
+        let parts = self.parts.ok_or(MISSING)?;
+        let (entry, blake3) = self.into_entry()?;
+        let blake3 = blake3.ok_or(MISSING)?;
+        Ok(Stream { entry, parts, blake3 })
+    }
+
+    /// The entry, and the hash of its content.
+    fn into_entry(self) -> Result<(Entry, Option<[u8; 32]>), &'static str> {
         let raw = bytes_of(self.path, self.path_b64).ok_or("an entry has no path")?;
         let target = bytes_of(self.target, self.target_b64);
         let kind = match self.kind.as_ref() {
-            "file" => EntryKind::File {
-                size: self.size.ok_or(missing)?,
+            "file" | "stream" => EntryKind::File {
+                size: self.size.ok_or(MISSING)?,
             },
             "directory" => EntryKind::Directory,
             "symlink" => EntryKind::Symlink {
-                target: target.ok_or(missing)?,
+                target: target.ok_or(MISSING)?,
             },
             _ => EntryKind::HardLink {
-                target: path(&target.ok_or(missing)?)?,
+                target: path(&target.ok_or(MISSING)?)?,
             },
         };
         let blake3 = self
@@ -196,25 +243,19 @@ impl<'a> Line<'a> {
         if self.mtime_nanos >= 1_000_000_000 {
             return Err("an entry's mtime makes no sense");
         }
-        Ok(Record {
-            entry: Entry {
-                path: path(&raw)?,
-                kind,
-                mode: self.mode.ok_or(missing)?,
-                uid: self.uid.ok_or(missing)?,
-                gid: self.gid.ok_or(missing)?,
-                mtime: Mtime {
-                    seconds: self.mtime.ok_or(missing)?,
-                    nanos: self.mtime_nanos,
-                },
-                pax: Vec::new(),
+        let entry = Entry {
+            path: path(&raw)?,
+            kind,
+            mode: self.mode.ok_or(MISSING)?,
+            uid: self.uid.ok_or(MISSING)?,
+            gid: self.gid.ok_or(MISSING)?,
+            mtime: Mtime {
+                seconds: self.mtime.ok_or(MISSING)?,
+                nanos: self.mtime_nanos,
             },
-            offset: self.offset.ok_or(missing)?,
-            length: self.length.ok_or(missing)?,
-            blake3,
-            content: self.content,
-            captured: self.captured,
-        })
+            pax: Vec::new(),
+        };
+        Ok((entry, blake3))
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Record {
     pub(crate) offset: u64,
     /// Bytes of headers, data and padding.
     pub(crate) length: u64,
+    /// Which part of a stream it is, from 1, if it is one.
+    pub(crate) part: Option<u32>,
     /// BLAKE3 of the content, of files.
     pub(crate) blake3: Option<[u8; 32]>,
     /// Set if the content is not what the source had.
@@ -47,11 +49,24 @@ pub(crate) struct Record {
     pub(crate) captured: Option<u64>,
 }
 
+/// A file that is stored in parts, which stand before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stream {
+    /// The file they make together.
+    pub(crate) entry: Entry,
+    /// How many they are.
+    pub(crate) parts: u32,
+    /// BLAKE3 of the whole content.
+    pub(crate) blake3: [u8; 32],
+}
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
     /// Something stored.
     Entry(Record),
+    /// What the parts before it make together.
+    Stream(Stream),
     /// Something to know.
     Problem(Problem),
     /// The last line.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Record, line::Line};
+use super::{Record, Stream, line::Line};
 use crate::{
     artifact::{
         Counts,
@@ -32,6 +32,10 @@ impl IndexWriter {
 
     pub(crate) fn entry(&mut self, record: &Record) -> io::Result<()> {
         self.write(&Line::entry(record))
+    }
+
+    pub(crate) fn stream(&mut self, stream: &Stream) -> io::Result<()> {
+        self.write(&Line::stream(stream))
     }
 
     pub(crate) fn problem(&mut self, problem: &Problem) -> io::Result<()> {

@@ -5,16 +5,14 @@
 //! program, which finds that path in [`ASKPASS_ENV`] and prints what it holds.
 
 use std::{
-    fs::File,
     io::{self, Write},
-    os::fd::AsRawFd,
     path::Path,
     process::ExitCode,
 };
 
-use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::process::Command;
+
+use crate::connectors::local::SecretFile;
 
 /// Names the memory file whose content the askpass program prints.
 pub const ASKPASS_ENV: &str = "XVAULT_ASKPASS";
@@ -36,28 +34,7 @@ pub fn answer_if_asked() -> Option<ExitCode> {
     })
 }
 
-/// A secret in memory that our own children can open by path, for as long as this value lives.
-#[derive(Debug)]
-pub(crate) struct SecretFile {
-    file: File,
-}
-
 impl SecretFile {
-    /// Puts `secret` into a new memory file, readable by our user only.
-    pub(crate) fn new(secret: &SecretString) -> io::Result<Self> {
-        let fd = memfd_create("xvault", MemfdFlags::CLOEXEC)?;
-        // ssh refuses keys that others could read, and a memory file starts with mode 0777.
-        fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
-        let mut file = File::from(fd);
-        file.write_all(secret.expose_secret().as_bytes())?;
-        Ok(Self { file })
-    }
-
-    /// Where our children find it.
-    pub(crate) fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())
-    }
-
     /// Makes `command` (an OpenSSH program) take its answer to any prompt from here.
     pub(crate) fn answer_for(&self, command: &mut Command, askpass: &Path) {
         command

@@ -6,9 +6,11 @@ use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{askpass::SecretFile, spawner};
 use crate::{
-    connectors::open::ConnectorContext,
+    connectors::{
+        local::{SecretFile, spawner},
+        open::ConnectorContext,
+    },
     domain::{error_code::ErrorCode, job::JobError},
 };
 

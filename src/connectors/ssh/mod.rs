@@ -12,7 +12,6 @@ mod probe;
 pub mod remote_tar;
 pub mod session;
 mod source;
-mod spawner;
 mod tar_capture;
 mod tar_filter;
 mod tar_messages;

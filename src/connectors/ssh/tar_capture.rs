@@ -13,13 +13,13 @@ use super::{
     capture::cancelled,
     not_carried,
     remote_tar::{RemoteTar, TarFlavour},
-    session::{RemoteChild, RemoteExit, SshSession},
+    session::{RemoteChild, SshSession},
     tar_filter::TarFilter,
     tar_messages::{self, Message},
     tar_roots, tar_script,
 };
 use crate::{
-    connectors::{CHUNK, CaptureReport, CaptureSink, roots::Roots, tar_stream::TarError},
+    connectors::{CHUNK, CaptureReport, CaptureSink, local::Exit, roots::Roots, tar_stream::TarError},
     domain::{
         entry::{Captured, ProblemKind},
         error_code::ErrorCode,
@@ -228,15 +228,15 @@ impl Reading<'_> {
     }
 
     /// Whether what came is all there is.
-    fn judge(&self, exit: RemoteExit) -> Result<(), JobError> {
+    fn judge(&self, exit: Exit) -> Result<(), JobError> {
         self.filter
             .check_end()
             .map_err(|error| self.incomplete(&format!("{error}{}", ended(exit))))?;
         match exit {
-            RemoteExit::Code(0) => Ok(()),
+            Exit::Code(0) => Ok(()),
             // GNU tar: files changed or vanished, nothing worse.
-            RemoteExit::Code(1) if self.source.tar.flavour == TarFlavour::Gnu && self.fatal.is_none() => Ok(()),
-            RemoteExit::Code(_) if self.explained > 0 && self.fatal.is_none() => Ok(()),
+            Exit::Code(1) if self.source.tar.flavour == TarFlavour::Gnu && self.fatal.is_none() => Ok(()),
+            Exit::Code(_) if self.explained > 0 && self.fatal.is_none() => Ok(()),
             _ => Err(self.incomplete(&format!("the stream looks whole{}", ended(exit)))),
         }
     }
@@ -268,10 +268,10 @@ impl Reading<'_> {
     }
 }
 
-fn ended(exit: RemoteExit) -> String {
+fn ended(exit: Exit) -> String {
     match exit {
-        RemoteExit::Code(code) => format!(", exit code {code}"),
-        RemoteExit::Signal => ", ended by a signal".to_owned(),
+        Exit::Code(code) => format!(", exit code {code}"),
+        Exit::Signal => ", ended by a signal".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 use xvault::{
     connectors::{CaptureSink, MAX_DATA},
     domain::{
-        entry::{Captured, Entry, EntryKind, FileEnd, Problem, ProblemKind},
+        entry::{Captured, Entry, EntryKind, FileEnd, Mtime, Problem, ProblemKind},
         job::JobError,
     },
 };
@@ -59,6 +59,7 @@ async fn receive(mut items: mpsc::Receiver<Captured>) -> Collected {
     let mut collected = Collected::default();
     let mut links: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut open: Option<(Entry, u64, blake3::Hasher)> = None;
+    let mut streaming = false;
     while let Some(item) = items.recv().await {
         match item {
             Captured::Entry(entry) => {
@@ -87,6 +88,23 @@ async fn receive(mut items: mpsc::Receiver<Captured>) -> Collected {
                 };
                 insert(&mut collected, &entry, kind);
             }
+            Captured::Stream(path) => {
+                assert!(open.is_none(), "{path:?} inside a file");
+                collected.order.push(path.as_bytes().to_vec());
+                let kind = EntryKind::File { size: 0 };
+                let (mode, mtime, pax) = (0o600, Mtime::default(), Vec::new());
+                let entry = Entry {
+                    path,
+                    kind,
+                    mode,
+                    uid: 0,
+                    gid: 0,
+                    mtime,
+                    pax,
+                };
+                open = Some((entry, 0, blake3::Hasher::new()));
+                streaming = true;
+            }
             Captured::Data(data) => {
                 assert!(!data.is_empty() && data.len() <= MAX_DATA, "a chunk of {}", data.len());
                 let (_, length, hasher) = open.as_mut().expect("data inside a file");
@@ -95,10 +113,11 @@ async fn receive(mut items: mpsc::Receiver<Captured>) -> Collected {
             }
             Captured::End(end) => {
                 let (entry, length, hasher) = open.take().expect("an end after a file");
-                if end == FileEnd::Complete {
-                    assert_eq!(entry.kind, EntryKind::File { size: length }, "{:?}", entry.path);
-                } else {
+                let streamed = std::mem::take(&mut streaming);
+                if end != FileEnd::Complete {
                     collected.ends.push((entry.path.as_bytes().to_vec(), end));
+                } else if !streamed {
+                    assert_eq!(entry.kind, EntryKind::File { size: length }, "{:?}", entry.path);
                 }
                 insert(&mut collected, &entry, Kind::File(length, hasher.finalize(), None));
             }

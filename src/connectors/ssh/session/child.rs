@@ -9,7 +9,10 @@ use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::link::Link;
-use crate::domain::{error_code::ErrorCode, job::JobError};
+use crate::{
+    connectors::local::Exit,
+    domain::{error_code::ErrorCode, job::JobError},
+};
 
 /// Most bytes a login shell may print before our command's first line.
 const MAX_NOISE: usize = 64 * 1024;
@@ -38,22 +41,6 @@ pub struct RemoteChild {
     process: Child<Arc<Session>>,
     pid: u32,
     link: Arc<Link>,
-}
-
-/// How a remote command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemoteExit {
-    /// By itself, with this code.
-    Code(i32),
-    /// By a signal.
-    Signal,
-}
-
-impl RemoteExit {
-    /// True for exit code 0.
-    pub fn success(self) -> bool {
-        self == Self::Code(0)
-    }
 }
 
 /// Starts `script` (for a POSIX shell); `None` if the account runs no commands.
@@ -128,18 +115,16 @@ impl RemoteChild {
     ///
     /// # Errors
     /// `transfer_interrupted` if the connection was lost: then nobody knows how it ended.
-    pub async fn wait(self) -> Result<RemoteExit, JobError> {
+    pub async fn wait(self) -> Result<Exit, JobError> {
         let Self {
             stdin, process, link, ..
         } = self;
         drop(stdin);
         match process.wait().await {
-            Ok(status) => Ok(status.code().map_or(RemoteExit::Signal, RemoteExit::Code)),
+            Ok(status) => Ok(status.code().map_or(Exit::Signal, Exit::Code)),
             // The crate's name for exit code 127.
-            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(RemoteExit::Code(127))
-            }
-            Err(openssh::Error::RemoteProcessTerminated) if !link.is_lost().await => Ok(RemoteExit::Signal),
+            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(Exit::Code(127)),
+            Err(openssh::Error::RemoteProcessTerminated) if !link.is_lost().await => Ok(Exit::Signal),
             Err(_) => Err(link.interruption()),
         }
     }
@@ -168,7 +153,7 @@ impl RemoteChild {
         let killed = async {
             match tokio::time::timeout(KILL_START_TIMEOUT, start(&link, &script, Stdio::null())).await {
                 Ok(Ok(Some(killer))) => killer.wait().await,
-                Ok(Ok(None)) | Err(_) => Ok(RemoteExit::Code(1)),
+                Ok(Ok(None)) | Err(_) => Ok(Exit::Code(1)),
                 Ok(Err(error)) => Err(error),
             }
         };
@@ -176,7 +161,7 @@ impl RemoteChild {
         // Only now: the server would take a closed channel for a reason to close its pipes.
         drop(process);
         match ended {
-            Ok(Ok(RemoteExit::Code(0))) => Ok(()),
+            Ok(Ok(Exit::Code(0))) => Ok(()),
             Ok(Err(error)) => Err(error),
             _ => Err(JobError::new(
                 ErrorCode::ProtocolError,

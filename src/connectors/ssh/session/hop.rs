@@ -6,10 +6,10 @@ use secrecy::SecretString;
 
 use crate::{
     connectors::{
+        local::SecretFile,
         open::ConnectorContext,
         ssh::{
             SshSource,
-            askpass::SecretFile,
             key::{self, PreparedKey},
         },
     },

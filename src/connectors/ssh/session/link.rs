@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use openssh::Session;
 use tokio::sync::watch;
 
-use super::{classify, log::SshLog};
-use crate::domain::{error_code::ErrorCode, job::JobError};
+use super::classify;
+use crate::{
+    connectors::local::Said,
+    domain::{error_code::ErrorCode, job::JobError},
+};
 
 /// A process that has lost its connection ends at once; this is for the scheduler.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -18,7 +21,7 @@ pub(super) struct Link {
     /// `web1:22`, for errors.
     pub(super) place: String,
     pub(super) ended: watch::Receiver<bool>,
-    pub(super) log: SshLog,
+    pub(super) log: Said,
 }
 
 impl Link {

@@ -14,11 +14,11 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{
-    hop::{Hop, Login},
-    log::SshLog,
+use super::hop::{Hop, Login};
+use crate::connectors::{
+    local::{Said, spawner},
+    private_dir::PrivateDir,
 };
-use crate::connectors::{private_dir::PrivateDir, ssh::spawner};
 
 /// Seconds for TCP and the server's greeting together; ssh's own limit.
 const CONNECT_TIMEOUT: u32 = 20;
@@ -61,7 +61,7 @@ pub(super) struct NoConnection {
 #[derive(Debug)]
 pub(super) struct Master {
     ctl: PathBuf,
-    log: SshLog,
+    log: Said,
     ended: watch::Receiver<bool>,
     stop: DropGuard,
     supervisor: JoinHandle<()>,
@@ -75,7 +75,7 @@ impl Master {
             timed_out: false,
         };
         let mut child = spawner::spawn(attempt.command()).await.map_err(local)?;
-        let log = SshLog::default();
+        let log = Said::default();
         let Some(stderr) = child.stderr.take() else {
             return Err(local(std::io::Error::other("it has no standard error")));
         };
@@ -96,7 +96,7 @@ impl Master {
         })
     }
 
-    fn supervise(mut child: Child, log: SshLog, ctl: PathBuf, dir: Arc<PrivateDir>) -> Self {
+    fn supervise(mut child: Child, log: Said, ctl: PathBuf, dir: Arc<PrivateDir>) -> Self {
         let (ending, ended) = watch::channel(false);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -123,7 +123,7 @@ impl Master {
     }
 
     /// What ssh said so far.
-    pub(super) fn log(&self) -> SshLog {
+    pub(super) fn log(&self) -> Said {
         self.log.clone()
     }
 
@@ -141,7 +141,7 @@ impl Master {
 }
 
 /// Waits for ssh to make its control socket, which it does once the login is done.
-async fn appears(ctl: &Path, log: &SshLog) {
+async fn appears(ctl: &Path, log: &Said) {
     while !ctl.exists() {
         tokio::select! {
             () = log.grown() => {}

@@ -11,7 +11,10 @@ use openssh::{Child, ChildStdin, ChildStdout, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{super::open::ConnectorContext, SshSource};
-use crate::domain::{error_code::ErrorCode, job::JobError};
+use crate::{
+    connectors::local::Exit,
+    domain::{error_code::ErrorCode, job::JobError},
+};
 
 mod child;
 mod classify;
@@ -20,12 +23,11 @@ mod forward;
 mod hop;
 mod host_key;
 mod link;
-mod log;
 mod master;
 mod reached;
 mod unreached;
 
-pub use child::{RemoteChild, RemoteExit, quote};
+pub use child::{RemoteChild, quote};
 pub(super) use classify::clean;
 pub(super) use dial::Dialer;
 pub use forward::{FarEnd, Forward};
@@ -65,7 +67,7 @@ pub struct SftpChannel {
 #[derive(Debug, Clone)]
 pub struct Finished {
     /// How it ended.
-    pub exit: RemoteExit,
+    pub exit: Exit,
     /// The first 256 KiB of its standard output.
     pub stdout: Vec<u8>,
     /// The first 256 KiB of its standard error.

@@ -1,5 +1,4 @@
-//! What ssh says while it connects and runs, in bounded memory: a hostile server can make it say
-//! a lot.
+//! What a child says on its standard error, in bounded memory: a hostile server can make it say a lot.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,9 +12,9 @@ const HEAD: usize = 48 * 1024;
 /// Bytes kept of the end (why it stopped).
 const TAIL: usize = 8 * 1024;
 
-/// The text ssh wrote to its standard error.
+/// The text a child wrote to its standard error; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SshLog {
+pub(crate) struct Said {
     text: Arc<Mutex<Kept>>,
     grown: Arc<Notify>,
 }
@@ -26,9 +25,9 @@ struct Kept {
     tail: Vec<u8>,
 }
 
-impl SshLog {
-    /// Reads `stderr` to its end, so that ssh never blocks on it.
-    pub(super) async fn collect(self, mut stderr: impl AsyncRead + Unpin) {
+impl Said {
+    /// Reads `stderr` to its end, so that the child never blocks on it.
+    pub(crate) async fn collect(self, mut stderr: impl AsyncRead + Unpin) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
             self.push(&buffer[..count]);
@@ -37,7 +36,7 @@ impl SshLog {
     }
 
     /// Resolves when more is written after this call.
-    pub(super) fn grown(&self) -> Notified<'_> {
+    pub(crate) fn grown(&self) -> Notified<'_> {
         // `notify_waiters` reaches it from its creation on, polled or not.
         self.grown.notified()
     }
@@ -53,7 +52,7 @@ impl SshLog {
     }
 
     /// Beginning and end of what was written so far.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let kept = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = kept.head.clone();
         if !kept.tail.is_empty() {
@@ -64,13 +63,24 @@ impl SshLog {
     }
 }
 
+/// The end of what was said, as an appendix to a message: `: ` and its last line, at most 300 characters without
+/// control characters; empty if nothing was said.
+pub(crate) fn last_words(said: &str) -> String {
+    let printable = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(300).collect() };
+    let lines = said.lines().rev().map(|line| printable(line.trim()));
+    match lines.into_iter().find(|line| !line.is_empty()) {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn keeps_the_beginning_and_the_end() {
-        let log = SshLog::default();
+        let log = Said::default();
         let mut flood = b"first line\n".to_vec();
         flood.resize(10 * 1024 * 1024, b'x');
         flood.extend_from_slice(b"\nlast line\n");

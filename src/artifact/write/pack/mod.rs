@@ -1,22 +1,27 @@
 //! The packer: items of a capture into tar and index.
 
+mod accept;
+mod file;
+mod stream;
+
 use std::io;
 
 use age::x25519::Recipient;
 use chrono::{DateTime, Utc};
 
+use self::{accept::keep_known_pax, file::OpenFile, stream::OpenStream};
 use super::settle::{CaptureFacts, Order, Totals, Written};
 use crate::{
     artifact::{
         Gauge,
         frames::{pipeline::Pipeline, seal::Seal},
-        index::{Content, Record, write::IndexWriter},
+        index::{Record, write::IndexWriter},
         names::Names,
-        tar::{MAX_PAX, encode, padding},
+        tar::{encode, padding},
     },
     crypto::age_keys::parse_recipient,
     domain::{
-        entry::{Captured, Entry, EntryKind, FileEnd, MAX_PATH, Problem, ProblemKind},
+        entry::{Captured, Entry, EntryKind, EntryPath, Problem, ProblemKind},
         error_code::ErrorCode,
         escaped::escape,
         ids::JobId,
@@ -25,13 +30,6 @@ use crate::{
     },
     storage::{Stage, StorageError},
 };
-
-/// Largest file accepted, in bytes: 64 TiB. A size beyond that is a lie or a sparse file nobody means.
-const MAX_FILE: u64 = 1 << 46;
-
-/// Most zeros written for a file that ended early: 1 TiB. Without a bound, a source that announces
-/// much and sends nothing would keep a worker busy for days.
-const MAX_ZEROS: u64 = 1 << 40;
 
 /// Longest message of a problem, in bytes.
 const MAX_MESSAGE: usize = 4096;
@@ -52,7 +50,9 @@ pub struct WriterOptions {
 pub struct ArtifactWriter {
     tar: Pipeline,
     index: IndexWriter,
-    file: Option<OpenFile>,
+    open: Option<Open>,
+    /// Of the stream whose data is coming. Without capacity until the first stream.
+    segment: Vec<u8>,
     /// Of the file that ended last; gives way to what the connector says of the same.
     pending: Option<Problem>,
     totals: Totals,
@@ -66,12 +66,18 @@ pub struct ArtifactWriter {
 }
 
 /// The file whose data is coming.
-struct OpenFile {
-    record: Record,
-    size: u64,
-    left: u64,
-    surplus: bool,
-    hash: blake3::Hasher,
+enum Open {
+    File(OpenFile),
+    Stream(OpenStream),
+}
+
+impl Open {
+    fn path(&self) -> &EntryPath {
+        match self {
+            Self::File(file) => &file.record.entry.path,
+            Self::Stream(stream) => stream.path(),
+        }
+    }
 }
 
 impl ArtifactWriter {
@@ -105,7 +111,8 @@ impl ArtifactWriter {
         Ok(Self {
             tar: Pipeline::start(backup, order.options.threads).map_err(|error| order.failure(error))?,
             index: IndexWriter::start(index, order.key.snapshot_id.as_str()).map_err(|error| order.failure(error))?,
-            file: None,
+            open: None,
+            segment: Vec::new(),
             pending: None,
             totals: Totals::default(),
             names: Names::new(),
@@ -127,15 +134,15 @@ impl ArtifactWriter {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let result = self.gauge.check().and_then(|()| match (item, self.file.take()) {
+        let result = self.gauge.check().and_then(|()| match (item, self.open.take()) {
             (Captured::Entry(entry), None) => self.entry(entry),
+            (Captured::Stream(path), None) => self.stream(path),
             (Captured::Problem(problem), None) => self.problem(problem),
-            (Captured::Data(data), Some(file)) => self.data(file, &data),
-            (Captured::End(end), Some(file)) => self.end(file, end),
-            (_, Some(file)) => Err(internal(format!(
-                "the connector left the file {} open",
-                file.record.entry.path
-            ))),
+            (Captured::Data(data), Some(Open::File(file))) => self.data(file, &data),
+            (Captured::Data(data), Some(Open::Stream(stream))) => self.stream_data(stream, &data),
+            (Captured::End(end), Some(Open::File(file))) => self.end(file, end),
+            (Captured::End(end), Some(Open::Stream(stream))) => self.stream_end(stream, end),
+            (_, Some(open)) => Err(internal(format!("the connector left the file {} open", open.path()))),
             (_, None) => Err(internal("the connector sent data of no file".into())),
         });
         self.failed = result.as_ref().err().cloned();
@@ -148,9 +155,8 @@ impl ArtifactWriter {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if let Some(file) = &self.file {
-            let path = &file.record.entry.path;
-            return Err(internal(format!("the connector ended inside the file {path}")));
+        if let Some(open) = &self.open {
+            return Err(internal(format!("the connector ended inside the file {}", open.path())));
         }
         self.gauge.check()?;
         self.settle_pending()?;
@@ -167,16 +173,30 @@ impl ArtifactWriter {
         }
         entry.mode &= 0o7777;
         entry.mtime.nanos = entry.mtime.nanos.min(999_999_999);
-        self.head.clear();
-        encode::head(&entry, &mut self.head);
         let size = match entry.kind {
             EntryKind::File { size } => size,
             _ => 0,
         };
+        let record = self.begin(entry, size)?;
+        if matches!(record.entry.kind, EntryKind::File { .. } | EntryKind::Symlink { .. }) {
+            self.names.insert(&record.entry.path);
+        }
+        if matches!(record.entry.kind, EntryKind::File { .. }) {
+            self.open = Some(Open::File(OpenFile::new(record, size)));
+            return Ok(());
+        }
+        self.stored(&record)
+    }
+
+    /// Writes the head of an entry that has `size` bytes of content.
+    fn begin(&mut self, entry: Entry, size: u64) -> Result<Record, JobError> {
+        self.head.clear();
+        encode::head(&entry, &mut self.head);
         let record = Record {
             offset: self.tar.position(),
             length: self.head.len() as u64 + size + padding(size),
             entry,
+            part: None,
             blake3: None,
             content: None,
             captured: None,
@@ -184,92 +204,7 @@ impl ArtifactWriter {
         self.tar
             .write_all(&self.head)
             .map_err(|error| self.order.failure(error))?;
-        if matches!(record.entry.kind, EntryKind::File { .. } | EntryKind::Symlink { .. }) {
-            self.names.insert(&record.entry.path);
-        }
-        if matches!(record.entry.kind, EntryKind::File { .. }) {
-            self.file = Some(OpenFile {
-                record,
-                size,
-                left: size,
-                surplus: false,
-                hash: blake3::Hasher::new(),
-            });
-            return Ok(());
-        }
-        self.stored(&record)
-    }
-
-    /// Why an entry cannot be stored: a problem to go on with, or an error that ends the job.
-    fn refused(&self, entry: &Entry) -> Result<Option<Problem>, JobError> {
-        let problem = |kind, message: String| Ok(Some(problem(kind, entry, message)));
-        match &entry.kind {
-            EntryKind::File { size } if *size > MAX_FILE => Err(JobError::new(
-                ErrorCode::SourceLimit,
-                format!(
-                    "the source says that /{} has {size} bytes; at most 64 TiB are accepted",
-                    entry.path
-                ),
-                "exclude it, or look at what is wrong with it on the source",
-            )),
-            EntryKind::Symlink { target } if target.is_empty() || target.contains(&0) || target.len() > MAX_PATH => {
-                problem(
-                    ProblemKind::NameRefused,
-                    "its link target is empty, too long or has a NUL byte".into(),
-                )
-            }
-            EntryKind::HardLink { target } if *target == entry.path || !self.names.contains(target) => problem(
-                ProblemKind::Unreadable,
-                format!(
-                    "it is a hard link to /{}, which is not in this backup",
-                    escape(target.as_bytes())
-                ),
-            ),
-            _ => Ok(None),
-        }
-    }
-
-    fn data(&mut self, mut file: OpenFile, data: &[u8]) -> Result<(), JobError> {
-        let wanted = file.left.min(data.len() as u64) as usize;
-        let (data, surplus) = data.split_at(wanted);
-        file.surplus |= !surplus.is_empty();
-        file.left -= data.len() as u64;
-        file.hash.update(data);
-        self.gauge.add_bytes(data.len() as u64);
-        self.tar.write_all(data).map_err(|error| self.order.failure(error))?;
-        self.file = Some(file);
-        Ok(())
-    }
-
-    fn end(&mut self, mut file: OpenFile, end: FileEnd) -> Result<(), JobError> {
-        let OpenFile { size, left, .. } = file;
-        let path = escape(file.record.entry.path.as_bytes());
-        if left > MAX_ZEROS {
-            return Err(JobError::new(
-                ErrorCode::SourceLimit,
-                format!("/{path} was announced with {size} bytes, but only {} came", size - left),
-                "exclude it, or look at what is wrong with it on the source",
-            ));
-        }
-        self.tar
-            .write_zeros(left + padding(size))
-            .map_err(|error| self.order.failure(error))?;
-        hash_zeros(&mut file.hash, left);
-
-        let content = match end {
-            FileEnd::Unreadable => Some(Content::Unreadable),
-            _ if left > 0 => Some(Content::Padded),
-            _ if file.surplus => Some(Content::Cut),
-            FileEnd::Changed => Some(Content::Changed),
-            FileEnd::Complete => None,
-        };
-        file.record.content = content;
-        file.record.captured = (left > 0).then_some(size - left);
-        file.record.blake3 = Some(*file.hash.finalize().as_bytes());
-        self.totals.sizes.content += size;
-        self.totals.captured += size - left;
-        self.pending = content.map(|content| explain(content, &file));
-        self.stored(&file.record)
+        Ok(record)
     }
 
     fn stored(&mut self, record: &Record) -> Result<(), JobError> {
@@ -323,7 +258,7 @@ fn internal(message: String) -> JobError {
 
 impl Order {
     /// What a failed write means.
-    pub(super) fn failure(&self, error: io::Error) -> JobError {
+    pub(in crate::artifact::write) fn failure(&self, error: io::Error) -> JobError {
         match error.downcast::<JobError>() {
             Ok(reason) => reason,
             Err(error) => StorageError::io(self.place.clone(), error).into(),
@@ -336,51 +271,5 @@ fn problem(kind: ProblemKind, entry: &Entry, message: String) -> Problem {
         kind,
         path: format!("/{}", escape(entry.path.as_bytes())),
         message,
-    }
-}
-
-fn explain(content: Content, file: &OpenFile) -> Problem {
-    let (size, captured) = (file.size, file.size - file.left);
-    let (kind, message) = match content {
-        Content::Changed => (ProblemKind::Changed, "it changed while it was read".into()),
-        Content::Padded => (
-            ProblemKind::Changed,
-            format!("it shrank while it was read: {captured} of {size} bytes came, the rest is stored as zeros"),
-        ),
-        Content::Cut => (
-            ProblemKind::Changed,
-            format!("it grew while it was read: stored are its first {size} bytes"),
-        ),
-        Content::Unreadable => (
-            ProblemKind::Unreadable,
-            format!("reading it failed: {captured} of {size} bytes came, the rest is stored as zeros"),
-        ),
-    };
-    problem(kind, &file.record.entry, message)
-}
-
-/// Keeps the pax records the format knows; a source must not smuggle in a `path` or `size`.
-fn keep_known_pax(entry: &mut Entry) -> Option<Problem> {
-    const KNOWN: [&str; 4] = ["SCHILY.xattr.", "SCHILY.acl.", "LIBARCHIVE.xattr.", "RHT.security."];
-    let before = entry.pax.len();
-    entry.pax.retain(|(key, _)| {
-        KNOWN.iter().any(|prefix| key.starts_with(prefix)) && !key.bytes().any(|b| b == b'=' || b < b' ')
-    });
-    let bytes: usize = entry.pax.iter().map(|(key, value)| key.len() + value.len() + 32).sum();
-    if bytes > MAX_PAX {
-        entry.pax.clear();
-    }
-    (entry.pax.len() < before).then(|| {
-        let message = "some of its extended attributes are too large or of a kind that is not stored";
-        problem(ProblemKind::Note, entry, message.into())
-    })
-}
-
-fn hash_zeros(hash: &mut blake3::Hasher, mut count: u64) {
-    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-    while count > 0 {
-        let now = count.min(ZEROS.len() as u64);
-        hash.update(&ZEROS[..now as usize]);
-        count -= now;
     }
 }

@@ -31,7 +31,7 @@ fn thread() -> &'static mpsc::Sender<Order> {
 /// A command that runs `program` so that it dies with us: by SIGKILL when we are killed, on drop of
 /// the child otherwise. It gets none of our environment but `PATH`, speaks English, and has a
 /// process group of its own, so that Ctrl-C on a terminal leaves the ending to us.
-pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--"])
@@ -52,7 +52,7 @@ pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Starts `command` from the long-lived thread.
-pub(super) async fn spawn(mut command: Command) -> io::Result<Child> {
+pub(crate) async fn spawn(mut command: Command) -> io::Result<Child> {
     let runtime = Handle::current();
     let (answer, started) = oneshot::channel();
     let order = Box::new(move || {
