@@ -94,7 +94,7 @@ fn one_line(text: &str) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use std::{
-        io::{Read, Write},
+        io::{BufRead, BufReader, Read, Write},
         process::{Command, Stdio as Pipe},
     };
 
@@ -148,22 +148,21 @@ mod tests {
 
     #[test]
     fn the_program_ends_with_its_leash() {
-        // Only the end of input can make it print that.
-        let program = Program::new("sh").args([
-            "-c",
-            "trap 'echo asked to end; exit 3' TERM; while :; do sleep 0.1; done",
-        ]);
-        let line = line(&program, &Stdin::Empty).unwrap();
+        let script = "trap 'echo asked to end; exit 3' TERM; echo up; while :; do sleep 0.1; done";
+        let line = line(&Program::new("sh").args(["-c", script]), &Stdin::Empty).unwrap();
         let mut child = Command::new("sh")
             .args(["-c", READ_AND_RUN])
             .stdin(Pipe::piped())
             .stdout(Pipe::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
-        let mut text = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!(text, "asked to end\n");
+        let mut leash = child.stdin.take().unwrap();
+        leash.write_all(line.as_bytes()).unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(output.next().unwrap().unwrap(), "up");
+        drop(leash);
+        assert_eq!(output.next().unwrap().unwrap(), "asked to end");
+        assert!(output.next().is_none());
         assert_eq!(child.wait().unwrap().code(), Some(3));
     }
 }
