@@ -17,7 +17,8 @@ macro_rules! codes {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// True if the same job may succeed later with nothing changed by a person.
+            /// True if the same job may succeed later with nothing changed by a person, as far as the code alone
+            /// tells; see [`JobError::is_transient`](super::job::JobError::is_transient).
             pub fn is_transient(self) -> bool {
                 match self { $(Self::$name => $retry,)* }
             }
@@ -42,6 +43,8 @@ codes! {
     DnsFailed = "dns_failed", true;
     /// The host refused, did not answer, or is not reachable.
     ConnectFailed = "connect_failed", true;
+    /// The jump host is set up not to forward the connection.
+    ForwardingForbidden = "forwarding_forbidden", false;
     /// The host has too many connections for now.
     SourceBusy = "source_busy", true;
     /// The host's address is one that workers must not reach.
@@ -80,6 +83,8 @@ codes! {
     StorageFailed = "storage_failed", true;
     /// A stored snapshot does not match its hashes.
     SnapshotDamaged = "snapshot_damaged", false;
+    /// The disk fails to give bytes of a snapshot. Whether they are still what was stored is not known.
+    SnapshotUnreadable = "snapshot_unreadable", true;
     /// A newer program stored the snapshot in a way that this one does not know. It is not damaged.
     SnapshotTooNew = "snapshot_too_new", false;
     /// Files of a snapshot are not where the catalogue says.
@@ -124,6 +129,31 @@ mod tests {
     fn every_code_parses_back() {
         for &code in ErrorCode::ALL {
             assert_eq!(code.as_str().parse::<ErrorCode>(), Ok(code));
+        }
+    }
+
+    /// Which causes time alone may cure. A code that is added has to be thought about here too.
+    #[test]
+    fn what_is_tried_again_by_itself_is_what_may_pass_by_itself() {
+        use ErrorCode::*;
+        for &code in ErrorCode::ALL {
+            let expected = match code {
+                // Networks, servers and names come back.
+                DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed => true,
+                // Space is freed, disks are mounted and recover, another worker has room or a sound disk.
+                StorageFull | StorageFailed | SnapshotUnreadable => true,
+                // Another worker does it; a fault of ours may have been a race.
+                WorkerLost | Internal => true,
+                // Somebody has to change the source, its server or its credentials.
+                AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
+                | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
+                | NothingCaptured | SourceLimit | ProtocolError => false,
+                // The snapshot or the order stays as it is.
+                SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
+                // Somebody decided it.
+                WorkerRetired | Cancelled => false,
+            };
+            assert_eq!(code.is_transient(), expected, "{code}");
         }
     }
 }

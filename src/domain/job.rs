@@ -122,6 +122,9 @@ pub struct JobError {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// Whether it may pass by itself, where that is not as usual for the code.
+    #[serde(skip)]
+    transient: Option<bool>,
 }
 
 impl JobError {
@@ -131,7 +134,29 @@ impl JobError {
             code,
             message: message.into(),
             hint: hint.into(),
+            transient: None,
         }
+    }
+
+    /// Says that here, unlike usually for the code, only a person can change anything.
+    pub fn permanent(self) -> Self {
+        Self {
+            transient: Some(false),
+            ..self
+        }
+    }
+
+    /// Says that here, unlike usually for the code, it may pass by itself.
+    pub fn transient(self) -> Self {
+        Self {
+            transient: Some(true),
+            ..self
+        }
+    }
+
+    /// True if the same job may succeed later with nothing changed by a person: only then is it tried again.
+    pub fn is_transient(&self) -> bool {
+        self.transient.unwrap_or_else(|| self.code.is_transient())
     }
 }
 

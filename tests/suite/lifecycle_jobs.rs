@@ -172,15 +172,28 @@ async fn transient_failures_come_back_until_the_attempts_are_used_up() {
 #[tokio::test]
 async fn permanent_failures_fail_at_once() {
     let mut world = World::new().await;
+    for failed in [
+        error(ErrorCode::IdentityChanged),
+        // As seen where it arose, whatever is usual for the code.
+        error(ErrorCode::Internal).permanent(),
+    ] {
+        let claimed = world.running().await;
+        let after = queue::fail(&mut world.conn, &claimed.lease, &failed, &Retry::after(LEASE))
+            .await
+            .unwrap();
+        assert_eq!(after, AfterFailure::Failed);
+        let job = world.job(&claimed.job.id).await;
+        assert_eq!((job.state, job.attempt), (JobState::Failed, 1));
+        let told = job.error.unwrap();
+        assert_eq!((told.code, told.message), (failed.code, failed.message));
+    }
+
     let claimed = world.running().await;
-    let failed = error(ErrorCode::IdentityChanged);
+    let failed = error(ErrorCode::ProtocolError).transient();
     let after = queue::fail(&mut world.conn, &claimed.lease, &failed, &Retry::after(LEASE))
         .await
         .unwrap();
-    assert_eq!(after, AfterFailure::Failed);
-    let job = world.job(&claimed.job.id).await;
-    assert_eq!((job.state, job.attempt), (JobState::Failed, 1));
-    assert_eq!(job.error, Some(failed));
+    assert!(matches!(after, AfterFailure::Retry { .. }));
 }
 
 #[tokio::test]

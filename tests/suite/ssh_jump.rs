@@ -116,6 +116,7 @@ async fn a_jump_host_that_forbids_forwarding_is_named() {
     };
     let (jump, target, place) = (Sshd::with(setup), Sshd::start(), Place::new());
     let error = place.refused(&through(&jump, &target)).await;
-    assert_eq!(error.code, ErrorCode::ConnectFailed);
+    assert_eq!(error.code, ErrorCode::ForwardingForbidden);
+    assert!(!error.is_transient(), "it stays forbidden until somebody changes it");
     assert!(error.message.contains("forbids forwarding"), "{error}");
 }

@@ -11,6 +11,12 @@ pub const NO_SUCH_FILE: u32 = 2;
 /// `SSH_FX_PERMISSION_DENIED`
 pub const PERMISSION_DENIED: u32 = 3;
 
+/// True if the server says that it has trouble of its own, a disk that does not answer for example, rather than that
+/// the request cannot be met: `SSH_FX_FAILURE`, `SSH_FX_NO_CONNECTION`, `SSH_FX_CONNECTION_LOST`.
+pub fn is_trouble(code: u32) -> bool {
+    matches!(code, 4 | 6 | 7)
+}
+
 /// Why a request, or the whole conversation, failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SftpError {
@@ -75,11 +81,17 @@ impl SftpError {
     /// The error of the job; `place` is `host:port`.
     pub fn into_job_error(self, place: &str) -> JobError {
         match self {
-            Self::Status { message, .. } => JobError::new(
-                ErrorCode::ProtocolError,
-                format!("{place} refused a request it must answer: {message}"),
-                "Check the server's SFTP settings.",
-            ),
+            Self::Status { code, message } => {
+                let error = JobError::new(
+                    ErrorCode::ProtocolError,
+                    format!("{place} refused a request it must answer: {message}"),
+                    "Check the server's SFTP settings.",
+                );
+                match is_trouble(code) {
+                    true => error.transient(),
+                    false => error,
+                }
+            }
             Self::Protocol(what) => JobError::new(
                 ErrorCode::ProtocolError,
                 format!("{place} does not keep to the SFTP protocol: {what}"),
@@ -108,5 +120,42 @@ impl SftpError {
 impl From<JobError> for SftpError {
     fn from(error: JobError) -> Self {
         Self::Stopped(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_trouble_is_asked_again_and_a_refusal_stands() {
+        for (code, transient) in [
+            (2, false),
+            (3, false),
+            (4, true),
+            (5, false),
+            (6, true),
+            (7, true),
+            (8, false),
+        ] {
+            let error = SftpError::status(code, b"why").into_job_error("web1:22");
+            assert_eq!(error.is_transient(), transient, "status {code}");
+        }
+        assert!(SftpError::Closed.into_job_error("web1:22").is_transient());
+        assert!(
+            SftpError::Stalled(Duration::from_secs(1))
+                .into_job_error("web1:22")
+                .is_transient()
+        );
+        assert!(
+            !SftpError::Limit("depth".into())
+                .into_job_error("web1:22")
+                .is_transient()
+        );
+        assert!(
+            !SftpError::Protocol("length".into())
+                .into_job_error("web1:22")
+                .is_transient()
+        );
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     attributes::FileType,
     client::SftpClient,
-    error::{NO_SUCH_FILE, PERMISSION_DENIED, SftpError},
+    error::{NO_SUCH_FILE, PERMISSION_DENIED, SftpError, is_trouble},
 };
 use crate::{
     connectors::roots::{Resolved, absolute},
@@ -110,10 +110,16 @@ fn not_readable(place: &str, path: &[u8], code: u32, error: &SftpError) -> JobEr
             format!("the account on {place} may not read {path}"),
             "Grant the login read access, or use another account.",
         ),
-        _ => JobError::new(
-            ErrorCode::PermissionDenied,
-            format!("{place} does not let {path} be read: {error}"),
-            "Check that path on the server.",
-        ),
+        _ => {
+            let error = JobError::new(
+                ErrorCode::PermissionDenied,
+                format!("{place} does not let {path} be read: {error}"),
+                "Check that path on the server.",
+            );
+            match is_trouble(code) {
+                true => error.transient(),
+                false => error,
+            }
+        }
     }
 }

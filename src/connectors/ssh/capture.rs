@@ -33,6 +33,7 @@ pub(super) async fn capture(
             format!("an exclude pattern of the source {invalid}"),
             "Correct the source's exclude patterns.",
         )
+        .permanent()
     })?;
     let connecting = cancel.run_until_cancelled(SshSession::connect(source, ctx));
     let session = connecting.await.ok_or_else(cancelled)??;

@@ -27,7 +27,8 @@ impl SshConnector {
                 ErrorCode::Internal,
                 format!("the source's configuration is not acceptable: {fault:?}"),
                 "Correct the source.",
-            )),
+            )
+            .permanent()),
         }
     }
 }

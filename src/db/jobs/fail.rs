@@ -100,11 +100,11 @@ pub async fn fail(
         held.deferrals += 1;
         held.max_attempts += i32::from(held.deferrals % DEFERRALS_PER_ATTEMPT != 0);
     }
-    if error.code.is_transient() && held.attempt < held.max_attempts {
+    if error.is_transient() && held.attempt < held.max_attempts {
         requeue(conn, lease, error, retry, held).await
     } else {
         end(conn, lease, JobState::Failed, Some(error)).await?;
-        let message = match error.code.is_transient() {
+        let message = match error.is_transient() {
             true => format!("Gave up after {} attempts: {}", held.attempt, error.message),
             false => error.message.clone(),
         };

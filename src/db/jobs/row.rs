@@ -22,11 +22,11 @@ impl FromRow<'_, PgRow> for Job {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let error = match row.try_get("error_code")? {
             None => None,
-            Some(code) => Some(JobError {
-                code,
-                message: row.try_get("error_message")?,
-                hint: row.try_get::<Option<_>, _>("error_hint")?.unwrap_or_default(),
-            }),
+            Some(code) => {
+                let message: String = row.try_get("error_message")?;
+                let hint: Option<String> = row.try_get("error_hint")?;
+                Some(JobError::new(code, message, hint.unwrap_or_default()))
+            }
         };
         Ok(Job {
             id: row.try_get("id")?,

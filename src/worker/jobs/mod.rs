@@ -45,6 +45,7 @@ fn snapshot_key(attempt: &Attempt) -> Result<SnapshotKey, JobError> {
             "the job names no snapshot",
             "Order it again; if that fails too, report it",
         )
+        .permanent()
     })?;
     Ok(SnapshotKey {
         tenant_id: job.tenant_id.clone(),

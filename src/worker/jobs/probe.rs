@@ -36,6 +36,7 @@ pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>) -> Result<Outcome, Jo
             format!("what {host} answered cannot be shown: {error}"),
             "Report it",
         )
+        .permanent()
     })?;
     Ok(Outcome {
         end: Finished {

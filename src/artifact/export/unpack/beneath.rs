@@ -39,7 +39,8 @@ impl Beneath {
                 ErrorCode::StorageFailed,
                 format!("{} is not empty", target.display()),
                 "name a new or empty directory",
-            )),
+            )
+            .permanent()),
             Err(error) => Err(StorageError::io(target.display().to_string(), error).into()),
         }
     }

@@ -167,7 +167,8 @@ impl RemoteChild {
                 ErrorCode::ProtocolError,
                 format!("process {pid} on {} could not be ended", link.place),
                 "It may hang in a file system of that server; look at it there.",
-            )),
+            )
+            .transient()),
         }
     }
 }

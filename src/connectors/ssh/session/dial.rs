@@ -166,7 +166,10 @@ impl Dialer {
 }
 
 fn may_differ_elsewhere(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::ConnectFailed | ErrorCode::SourceBusy)
+    matches!(
+        code,
+        ErrorCode::ConnectFailed | ErrorCode::ForwardingForbidden | ErrorCode::SourceBusy
+    )
 }
 
 fn local(path: &std::path::Path, error: &std::io::Error) -> JobError {

@@ -177,9 +177,9 @@ impl SshSession {
         });
         finished.await.unwrap_or_else(|_| {
             Err(JobError::new(
-                ErrorCode::ProtocolError,
+                ErrorCode::TransferInterrupted,
                 format!("a short command on {} did not end within a minute", self.place()),
-                "The server may be overloaded.",
+                "The server may be overloaded. It is tried again by itself.",
             ))
         })
     }
@@ -187,7 +187,7 @@ impl SshSession {
     async fn start(&self, script: &str, stdin: Stdio) -> Result<RemoteChild, JobError> {
         if !self.runs_commands {
             let text = format!("a command was to be run on {}, a source of kind sftp", self.place());
-            return Err(JobError::new(ErrorCode::Internal, text, ""));
+            return Err(JobError::new(ErrorCode::Internal, text, "").permanent());
         }
         child::start(&self.link, script, stdin).await?.ok_or_else(|| {
             JobError::new(

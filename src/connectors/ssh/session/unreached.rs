@@ -20,13 +20,15 @@ const BUSY_SERVER: &[Row] = &[
     ),
 ];
 
+/// The jump host is set up not to get through.
+const FORBIDDEN: &[Row] = &[(
+    "administratively prohibited",
+    "cannot be reached: the jump host forbids forwarding",
+    "Allow TCP forwarding for this login on the jump host (AllowTcpForwarding, PermitOpen).",
+)];
+
 /// Nothing answered.
 const NO_ANSWER: &[Row] = &[
-    (
-        "administratively prohibited",
-        "cannot be reached: the jump host forbids forwarding",
-        "Allow TCP forwarding for this login on the jump host (AllowTcpForwarding, PermitOpen).",
-    ),
     (
         "Connection refused",
         "refused the connection",
@@ -100,6 +102,7 @@ pub(super) fn explain(hop: &Hop, failure: &NoConnection) -> JobError {
     let said = failure.said.as_str();
     for (code, rows) in [
         (ErrorCode::SourceBusy, BUSY_SERVER),
+        (ErrorCode::ForwardingForbidden, FORBIDDEN),
         (ErrorCode::ConnectFailed, NO_ANSWER),
         (ErrorCode::ProtocolError, NOT_SSH),
         (ErrorCode::ConnectFailed, NOT_FORWARDED),
@@ -184,6 +187,17 @@ mod tests {
                  kex_exchange_identification: Connection closed by remote host",
                 ErrorCode::SourceBusy,
                 "too many logins",
+            ),
+            (
+                "channel 0: open failed: administratively prohibited: open failed\r\n\
+                 stdio forwarding failed\r\nkex_exchange_identification: Connection closed by remote host",
+                ErrorCode::ForwardingForbidden,
+                "forbids",
+            ),
+            (
+                "channel 0: open failed: connect failed: Name or service not known\r\nstdio forwarding failed",
+                ErrorCode::ConnectFailed,
+                "from the jump host",
             ),
             (
                 "debug1: x\r\nsomething \x1b[31mnew\r\n",
