@@ -27,9 +27,11 @@ mod tls;
 
 mod chaos;
 mod exports_download;
+mod fairness_of_workers;
 mod lifecycle_jobs;
 mod metrics;
 mod pages;
+mod postgres_crash;
 mod queue_elsewhere;
 mod queue_fairness;
 mod queue_limits;

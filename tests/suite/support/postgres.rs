@@ -42,6 +42,15 @@ const FORGETFUL: &[&str] = &[
     "log_min_messages=fatal",
 ];
 
+/// What is not flushed at its commit is flushed late: a server to crash.
+const LAZY: &[&str] = &[
+    "wal_writer_delay=10s",
+    "max_connections=200",
+    "shared_buffers=64MB",
+    "autovacuum=off",
+    "log_min_messages=fatal",
+];
+
 /// As an operator would run it: durable, and vacuumed.
 const DURABLE: &[&str] = &["max_connections=200", "shared_buffers=256MB", "log_min_messages=fatal"];
 
@@ -59,6 +68,11 @@ impl Server {
     /// A cluster of its own, which the test may kill. It has the migrated template.
     pub fn start() -> Self {
         Self::start_with(SETTINGS)
+    }
+
+    /// A cluster that forgets what was not flushed when it crashes.
+    pub fn lazy() -> Self {
+        Self::start_with(LAZY)
     }
 
     /// A cluster to measure on.
