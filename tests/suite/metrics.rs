@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 
 use super::support::{
+    catalogue,
     eventually::{SOON, eventually},
     http::{Api, Reply},
     postgres::Database,
@@ -281,4 +282,50 @@ async fn every_line_about_a_job_says_whose_it_is() {
         }
     }
     assert!(lines >= 2, "{}", worker.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_reads_nothing_of_the_jobs_that_are_over() {
+    const OVER: i64 = 50_000;
+    let database = Database::new().await;
+    let pool = database.pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let tenant = catalogue::tenant(&mut conn).await;
+    let source = catalogue::source(&mut conn, &tenant).await;
+    sqlx::query(
+        "insert into jobs (id, tenant_id, kind, state, queue, source_id, payload, attempt, started_at, finished_at) \
+         select 'job_' || lpad(to_hex(n), 32, '0'), $1, 'backup', 'succeeded', 'work', $2, \
+             '{\"type\": \"backup\", \"v\": 1}', 1, now(), now() from generate_series(1, $3::bigint) n",
+    )
+    .bind(&tenant)
+    .bind(&source)
+    .bind(OVER)
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    catalogue::backup(&mut conn, &tenant).await;
+    sqlx::raw_sql("analyze jobs").execute(&mut *conn).await.unwrap();
+    drop(conn);
+    // Sessions tell what they have read when they end.
+    pool.close().await;
+    let read = async || -> i64 {
+        let pool = database.pool().await;
+        let read = sqlx::query_scalar(
+            "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_user_tables where relname = 'jobs'",
+        );
+        let read = read.fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        read
+    };
+    let before = read().await;
+
+    let mut hub = Hub::start(&database, &[]).await;
+    let text = Api::anonymous(&hub.url).get("/metrics").await.text();
+    assert!(
+        text.contains("xvault_jobs{kind=\"backup\",state=\"queued\"} 1\n"),
+        "{text}"
+    );
+    assert!(hub.process.stop().await.success());
+    let after = read().await;
+    assert!(after - before < OVER / 50, "{} rows of jobs were read", after - before);
 }

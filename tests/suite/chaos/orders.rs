@@ -17,9 +17,9 @@ use tokio_util::task::TaskTracker;
 use super::fleet::{Fleet, HUBS, SOURCES};
 use crate::support::http::Api;
 
-/// How long somebody tries until a hub answers. A hub that dies with a request leaves its key taken for a minute, and the
-/// next hub may die with it too.
-const PATIENCE: Duration = Duration::from_secs(200);
+/// How long somebody tries until a hub answers: a hub that vanished in the middle of a transaction keeps the order's key
+/// for a quarter of a minute, and the database may be away meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
