@@ -94,12 +94,12 @@ impl Fault {
                 message,
                 "use the key of the tenant this snapshot belongs to",
             ),
-            Fault::Storage(error) => error.into(),
-            Fault::Read { .. } => JobError::new(
-                ErrorCode::StorageFailed,
+            Fault::Storage(StorageError::Io { .. }) | Fault::Read { .. } => JobError::new(
+                ErrorCode::SnapshotUnreadable,
                 message,
-                "look at the disk the snapshot lies on",
+                "look at the disk the snapshot lies on; when all of it can be read again, it is whole again by itself",
             ),
+            Fault::Storage(error) => error.into(),
             Fault::Other(error) => error,
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::{ids::WorkerId, job::JobError};
 /// stay so: another worker ends it, see [`move_deletions`].
 pub async fn mark_snapshots_missing(conn: &mut PgConnection, worker_id: &WorkerId, why: &str) -> Result<u64, DbError> {
     let done = sqlx::query(
-        "update snapshots set state = 'missing', fault = $2, fault_in_content = false \
+        "update snapshots set state = 'missing', fault = $2, fault_in_content = false, unreadable = false \
          where worker_id = $1 and state in ('complete', 'partial', 'damaged', 'missing')",
     )
     .bind(worker_id)

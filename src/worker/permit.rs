@@ -49,7 +49,7 @@ pub async fn use_permit(node: Arc<Node>, queue_name: String) {
 /// process soon gets no more of them and the others have them to themselves.
 async fn sit_out(node: &Node, queue_name: &str, has_permit: bool) {
     let passed_on = async { queue::push_now(&mut *node.pool.acquire().await?, queue_name).await };
-    if has_permit && let Err(error) = passed_on.await {
+    if has_permit && let Err(error) = db::answered(passed_on).await {
         tracing::warn!(queue = queue_name, %error, "could not pass a permit on; the sweeper will replace it");
     }
     node.while_drained().await;

@@ -90,8 +90,8 @@ async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Resu
     let mut tx = node.pool.begin().await?;
     let retry = retry(node, &attempt.job, error.code);
     let after = queue::fail(&mut tx, &attempt.lease, error, &retry).await?;
-    if let (Some(state), AfterFailure::Failed) = (snapshot_state(error.code), &after) {
-        note_fault(&mut tx, &attempt.job, state, &error.message).await?;
+    if after == AfterFailure::Failed {
+        note_fault(&mut tx, &attempt.job, error).await?;
     }
     tx.commit().await?;
     Ok(after)
@@ -131,27 +131,20 @@ async fn write_hand_back(node: &Node, attempt: &Attempt) -> Result<AfterFailure,
     Ok(after)
 }
 
-/// What a failure says about the snapshot the job was about.
-fn snapshot_state(code: ErrorCode) -> Option<SnapshotState> {
-    match code {
-        ErrorCode::SnapshotDamaged => Some(SnapshotState::Damaged),
-        ErrorCode::SnapshotMissing => Some(SnapshotState::Missing),
-        _ => None,
-    }
-}
-
-async fn note_fault(
-    conn: &mut sqlx::PgConnection,
-    job: &Job,
-    state: SnapshotState,
-    fault: &str,
-) -> Result<(), DbError> {
-    match &job.snapshot_id {
-        Some(id) => snapshots::mark_faulty(conn, &job.tenant_id, id, state, fault)
-            .await
-            .map(drop),
-        None => Ok(()),
-    }
+/// Notes what a failure says about the snapshot the job was about.
+async fn note_fault(conn: &mut sqlx::PgConnection, job: &Job, error: &JobError) -> Result<(), DbError> {
+    let (state, unreadable) = match error.code {
+        ErrorCode::SnapshotDamaged => (SnapshotState::Damaged, false),
+        ErrorCode::SnapshotUnreadable => (SnapshotState::Damaged, true),
+        ErrorCode::SnapshotMissing => (SnapshotState::Missing, false),
+        _ => return Ok(()),
+    };
+    let Some(id) = &job.snapshot_id else {
+        return Ok(());
+    };
+    snapshots::mark_faulty(conn, &job.tenant_id, id, state, unreadable, &error.message)
+        .await
+        .map(drop)
 }
 
 /// Tries until the database takes it; `None` if that took longer than anybody should wait, or if it

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     artifact,
     crypto::{age_keys::FileKey, tokens},
-    db::schema,
+    db::{self, schema},
     domain::{
         brief::{BrowsePage, BrowseRequest},
         error_code::ErrorCode,
@@ -87,7 +87,7 @@ async fn ready(State(node): State<Arc<Node>>) -> Response<axum::body::Body> {
         return unready("The worker is stopping");
     }
     let looked = async { schema::fit(&mut *node.pool.acquire().await?).await };
-    match looked.await {
+    match db::answered(looked).await {
         Ok(fit) if fit.is_fine() => "ready\n".into_response(),
         Ok(fit) => unready(&fit.to_string()),
         Err(_) => unready("The database is away, or has no schema yet"),

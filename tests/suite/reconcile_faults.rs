@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     pages::browser::Browser,
     support::{
-        eventually::{SOON, eventually_some},
+        bad_disk::BadDisk,
+        eventually::{SOON, eventually, eventually_some},
         site::Site,
         sshd::Setup,
         xvault::{ADMIN_EMAIL, ADMIN_PASSWORD},
@@ -153,4 +154,38 @@ async fn damage_found_by_verification_stays_until_a_verification_acquits() {
         assert_eq!((&found["state"], &found["fault"]), (&json!("complete"), &Value::Null));
         assert_eq!(found["verified_depth"], "content");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_the_disk_fails_to_give_is_marked_until_all_of_it_can_be_read_again() {
+    let disk = BadDisk::new();
+    let mut worker = vec![("XVAULT_RECONCILE_EVERY", "1s".to_owned())];
+    worker.extend(disk.variables());
+    let site = Site::with(Setup::default(), &worker).await;
+    fs::write(site.sshd.home().join("file"), "content").unwrap();
+    let snapshot = site.snapshot().await;
+
+    disk.fail();
+    let job = verify(&site, &snapshot).await;
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(3)), "{job}");
+    assert_eq!(job["error"]["code"], "snapshot_unreadable", "{job}");
+    let marked = seen(&site, &snapshot).await;
+    assert_eq!(marked["state"], "damaged", "{marked}");
+    assert!(
+        marked["fault"].as_str().unwrap().contains("Input/output error"),
+        "{marked}"
+    );
+    // That the files have their lengths acquits nobody.
+    let looked =
+        async || site.api.get("/api/v1/workers").await.expect(200)["items"][0]["disk"]["reconciled_at"].clone();
+    for _ in 0..2 {
+        let before = looked().await;
+        eventually("the disk is looked at", SOON, async || looked().await != before).await;
+    }
+    assert_eq!(seen(&site, &snapshot).await, marked);
+
+    disk.recover();
+    let healed = becomes(&site, &snapshot, "complete").await;
+    assert_eq!(healed["fault"], Value::Null);
+    assert_eq!(verify(&site, &snapshot).await["state"], "succeeded");
 }

@@ -5,7 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::support::{gate::Gate, postgres::Server, site::Site, sshd::Setup, wired::Wired, xvault::Variable};
+use super::support::{
+    eventually::{SOON, eventually},
+    gate::Gate,
+    postgres::Server,
+    site::Site,
+    sshd::Setup,
+    wired::Wired,
+    xvault::Variable,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_does_not_end_a_transfer() {
@@ -62,4 +70,26 @@ async fn a_worker_whose_connections_broke_without_a_word_still_stops_in_time() {
     let told = Instant::now();
     assert!(wired.site.stack.worker.process.stop().await.success());
     assert!(told.elapsed() < Duration::from_secs(30), "it took {:?}", told.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_of_disk_and_catalogue_whose_answer_was_lost_is_made_again() {
+    let wired = Wired::start(Setup::default(), &[]).await;
+    let pool = wired.site.stack.database.pool().await;
+    let mut hold = wired.hold_table("workers").await;
+    hold.keeps_waiting("update workers set storage_id").await;
+    wired.database.forget();
+    hold.release().await;
+    // Whatever the statement did, its answer never comes.
+    sqlx::query("update workers set reconciled_at = null")
+        .execute(&pool)
+        .await
+        .unwrap();
+    eventually("disk and catalogue are compared again", SOON, async || {
+        sqlx::query_scalar("select reconciled_at is not null from workers")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    })
+    .await;
 }

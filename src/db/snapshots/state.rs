@@ -19,6 +19,8 @@ pub struct OnDisk {
     pub state: SnapshotState,
     /// True if reading its content showed damage.
     pub fault_in_content: bool,
+    /// True if the damage is only that the disk failed to give its bytes.
+    pub unreadable: bool,
     /// SHA-256 of `backup.tar.zst.enc`, lower-case hex.
     pub sha256: String,
     /// SHA-256 of `manifest.json`, lower-case hex.
@@ -43,7 +45,7 @@ pub async fn on_worker(
     limit: i64,
 ) -> Result<Vec<OnDisk>, DbError> {
     Ok(sqlx::query_as(
-        "select tenant_id, source_id, id, state, fault_in_content, sha256, manifest_sha256 from snapshots \
+        "select tenant_id, source_id, id, state, fault_in_content, unreadable, sha256, manifest_sha256 from snapshots \
          where worker_id = $1 and ($2::text is null or id > $2) and state <> 'deleting' order by id limit $3",
     )
     .bind(worker_id)
@@ -63,7 +65,8 @@ pub async fn judge(
 ) -> Result<bool, DbError> {
     let done = sqlx::query(
         "update snapshots set state = $4, fault = $5, \
-             fault_in_content = fault_in_content and $4 in ('damaged', 'missing') \
+             fault_in_content = fault_in_content and $4 in ('damaged', 'missing'), \
+             unreadable = unreadable and (state, $4) in (('missing', 'damaged'), ('damaged', 'missing')) \
          where tenant_id = $1 and id = $2 and state = $3",
     )
     .bind(&key.tenant_id)
@@ -76,23 +79,27 @@ pub async fn judge(
     Ok(done.rows_affected() > 0)
 }
 
-/// Writes down what a job found when it read the snapshot: `state` is damaged or missing. False if it is gone
-/// or being removed.
+/// Writes down what a job found when it read the snapshot: `state` is damaged or missing; `unreadable` if the damage
+/// is only that the disk failed to give its bytes. False if it is gone or being removed.
 pub async fn mark_faulty(
     conn: &mut PgConnection,
     tenant_id: &TenantId,
     id: &SnapshotId,
     state: SnapshotState,
+    unreadable: bool,
     fault: &str,
 ) -> Result<bool, DbError> {
+    // What was read and found wrong outweighs what could not be read.
     let done = sqlx::query(
-        "update snapshots set state = $3, fault = $4, fault_in_content = fault_in_content or $3 = 'damaged' \
+        "update snapshots set state = $3, fault = $4, fault_in_content = fault_in_content or $3 = 'damaged', \
+             unreadable = $5 and (unreadable or not fault_in_content) \
          where tenant_id = $1 and id = $2 and state <> 'deleting'",
     )
     .bind(tenant_id)
     .bind(id)
     .bind(state)
     .bind(fault)
+    .bind(unreadable)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
@@ -119,7 +126,7 @@ pub async fn set_verified(
 ) -> Result<bool, DbError> {
     let done = sqlx::query(
         "update snapshots set verified_at = now(), verified_depth = $4, fault = null, fault_in_content = false, \
-             state = case when state = 'deleting' then state else $3 end \
+             unreadable = false, state = case when state = 'deleting' then state else $3 end \
          where tenant_id = $1 and id = $2",
     )
     .bind(tenant_id)
@@ -141,6 +148,7 @@ impl FromRow<'_, PgRow> for OnDisk {
             },
             state: row.try_get("state")?,
             fault_in_content: row.try_get("fault_in_content")?,
+            unreadable: row.try_get("unreadable")?,
             sha256: row.try_get("sha256")?,
             manifest_sha256: row.try_get("manifest_sha256")?,
         })

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     crypto::tokens,
-    db::{DbError, exports},
+    db::{self, DbError, exports},
     domain::{export::Export, ids::ExportId},
     worker::{node::Node, server::problem},
 };
@@ -93,8 +93,8 @@ async fn find(node: &Node, id: &str, token: &SecretString) -> Result<Option<Expo
     let Ok(id) = id.parse::<ExportId>() else {
         return Ok(None);
     };
-    let mut conn = node.pool.acquire().await?;
-    let export = exports::on_worker(&mut conn, &node.id, &id).await?;
+    let asked = async { exports::on_worker(&mut *node.pool.acquire().await?, &node.id, &id).await };
+    let export = db::answered(asked).await?;
     Ok(export.filter(|export| tokens::matches(&export.new.token_hash, &tokens::hash(token))))
 }
 
@@ -129,7 +129,7 @@ async fn settle(node: Arc<Node>, id: ExportId, afterwards: Afterwards) {
         let mut conn = node.pool.acquire().await?;
         exports::set_downloaded(&mut conn, &id).await
     };
-    match done.await {
+    match db::answered(done).await {
         Ok(_) => {
             tracing::info!(export = %id, "downloaded");
             let path = node.export_path(&id);

@@ -4,7 +4,12 @@
 use std::{collections::HashSet, fs, io, path::Path, sync::Arc};
 
 use super::ReconcileError;
-use crate::{connectors::private_dir::sweep_stale, db::exports, domain::ids::ExportId, worker::node::Node};
+use crate::{
+    connectors::private_dir::sweep_stale,
+    db::{self, exports},
+    domain::ids::ExportId,
+    worker::node::Node,
+};
 
 /// Makes the directories of a worker and removes what connections of dead processes left in the one for
 /// temporary things. Only those: it may be a directory shared with another worker, or `/tmp` itself.
@@ -58,9 +63,8 @@ async fn expired_exports(node: &Arc<Node>) -> Result<(), ReconcileError> {
         .iter()
         .filter_map(|attempt| attempt.export_id())
         .collect();
-    let mut conn = node.pool.acquire().await?;
-    let available: HashSet<ExportId> = exports::available_on(&mut conn, &node.id).await?.into_iter().collect();
-    drop(conn);
+    let listed = async { exports::available_on(&mut *node.pool.acquire().await?, &node.id).await };
+    let available: HashSet<ExportId> = db::answered(listed).await?.into_iter().collect();
     for name in names {
         // `exp_…` is finished, `.exp_….{lease}` is being made.
         let id = name.trim_start_matches('.').split('.').next().unwrap_or_default();

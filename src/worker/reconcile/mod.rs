@@ -6,17 +6,19 @@
 mod faults;
 mod leftovers;
 mod orphans;
+mod reread;
 mod storage;
 
 use std::{sync::Arc, time::Duration};
 
 use super::node::Node;
 use crate::{
-    db::{DbError, workers},
+    db::{self, DbError, workers},
     storage::StorageError,
 };
 
 pub use leftovers::prepare_directories;
+use reread::Rereads;
 pub use storage::{Standing, establish};
 
 /// Rows of the catalogue, or directories, compared at a time.
@@ -39,16 +41,11 @@ pub enum ReconcileError {
     Thread(#[from] tokio::task::JoinError),
 }
 
-impl From<sqlx::Error> for ReconcileError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 /// Compares disk and catalogue now and then until the future is dropped.
 pub async fn keep_reconciled(node: &Arc<Node>) {
+    let mut rereads = Rereads::default();
     loop {
-        let pause = match round(node).await {
+        let pause = match round(node, &mut rereads).await {
             Ok(()) if node.storage_trouble().is_none() => node.timing.reconcile_every,
             Ok(()) => SOON.min(node.timing.reconcile_every),
             Err(error) => {
@@ -60,16 +57,15 @@ pub async fn keep_reconciled(node: &Arc<Node>) {
     }
 }
 
-async fn round(node: &Arc<Node>) -> Result<(), ReconcileError> {
+async fn round(node: &Arc<Node>, rereads: &mut Rereads) -> Result<(), ReconcileError> {
     leftovers::sweep(node).await?;
     establish(node).await?;
     if node.storage_trouble().is_some() {
         // What cannot be seen is neither missing nor too much.
         return Ok(());
     }
-    faults::judge_all(node).await?;
+    faults::judge_all(node, rereads).await?;
     let found = orphans::sweep(node).await?;
-    let mut conn = node.pool.acquire().await?;
-    workers::reconciled(&mut conn, &node.id, found).await?;
-    Ok(())
+    let noted = async { workers::reconciled(&mut *node.pool.acquire().await?, &node.id, found).await };
+    Ok(db::answered(noted).await?)
 }

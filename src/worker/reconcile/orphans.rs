@@ -9,6 +9,7 @@ use super::{BATCH, ReconcileError};
 use crate::{
     artifact::{self, Stored},
     db::{
+        self,
         snapshots::{self, Standing},
         workers::Reconciled,
     },
@@ -44,17 +45,17 @@ pub async fn sweep(node: &Arc<Node>) -> Result<Reconciled, ReconcileError> {
 async fn unknown(node: &Arc<Node>, keys: Vec<SnapshotKey>) -> Result<Vec<SnapshotKey>, ReconcileError> {
     // Asked first: an attempt that reports in between is then still on the list.
     let keys: Vec<SnapshotKey> = keys.into_iter().filter(|key| !node.is_storing(key)).collect();
-    let mut conn = node.pool.acquire().await?;
     let ids: Vec<_> = keys.iter().map(|key| key.snapshot_id.clone()).collect();
-    let known: HashSet<SnapshotKey> = snapshots::known_of(&mut conn, &ids).await?.into_iter().collect();
+    let asked = async { snapshots::known_of(&mut *node.pool.acquire().await?, &ids).await };
+    let known: HashSet<SnapshotKey> = db::answered(asked).await?.into_iter().collect();
     Ok(keys.into_iter().filter(|key| !known.contains(key)).collect())
 }
 
 async fn look_into(node: &Arc<Node>, key: SnapshotKey, found: &mut Reconciled) -> Result<(), ReconcileError> {
     let standing = match made_by(node, &key).await? {
         Some(job_id) => {
-            let mut conn = node.pool.acquire().await?;
-            snapshots::standing(&mut conn, &key, &job_id).await?
+            let asked = async { snapshots::standing(&mut *node.pool.acquire().await?, &key, &job_id).await };
+            db::answered(asked).await?
         }
         None => Standing::Lost("its manifest cannot be read".to_owned()),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{BATCH, ReconcileError};
 use crate::{
-    db::{snapshots, workers},
+    db::{self, snapshots, workers},
     domain::{
         ids::{StorageId, WorkerId},
         snapshot::{ArtifactFile, SnapshotKey},
@@ -49,9 +49,13 @@ struct Facts<'a> {
 
 /// Compares the storage's marker with the catalogue and notes what that says. A new storage gets its marker.
 pub async fn establish(node: &Arc<Node>) -> Result<(), ReconcileError> {
-    let mut conn = node.pool.acquire().await?;
-    let expected = workers::storage_of(&mut conn, &node.id).await?;
-    let rows = snapshots::on_worker(&mut conn, &node.id, None, BATCH as i64).await?;
+    let asked = async {
+        let mut conn = node.pool.acquire().await?;
+        let expected = workers::storage_of(&mut conn, &node.id).await?;
+        let rows = snapshots::on_worker(&mut conn, &node.id, None, BATCH as i64).await?;
+        Ok((expected, rows))
+    };
+    let (expected, rows) = db::answered(asked).await?;
     // Also those that are missing already: a directory without a marker is the less ours for it.
     let known: Vec<SnapshotKey> = rows.into_iter().map(|row| row.key).collect();
     let (owner, id) = (node.clone(), expected.clone());
@@ -80,12 +84,12 @@ pub async fn establish(node: &Arc<Node>) -> Result<(), ReconcileError> {
             let (storage, id) = (node.storage.clone(), StorageId::generate());
             let new = id.clone();
             tokio::task::spawn_blocking(move || storage.mark(&new)).await??;
-            workers::set_storage(&mut conn, &node.id, &id).await?;
+            note_storage(node, &id).await?;
             Standing::Ours
         }
         Decision::Keep(id) => {
             node.storage.expect(&id);
-            workers::set_storage(&mut conn, &node.id, &id).await?;
+            note_storage(node, &id).await?;
             Standing::Ours
         }
     };
@@ -94,6 +98,12 @@ pub async fn establish(node: &Arc<Node>) -> Result<(), ReconcileError> {
     }
     node.set_storage_standing(standing);
     Ok(())
+}
+
+/// Tells the catalogue which storage is ours.
+async fn note_storage(node: &Node, id: &StorageId) -> Result<(), ReconcileError> {
+    let noted = async { workers::set_storage(&mut *node.pool.acquire().await?, &node.id, id).await };
+    Ok(db::answered(noted).await.map(drop)?)
 }
 
 fn decide(facts: &Facts<'_>) -> Decision {

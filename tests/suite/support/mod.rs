@@ -1,6 +1,7 @@
 //! The harness: real servers for the suite to talk to, started once per process and gone with it.
 
 pub mod account;
+pub mod bad_disk;
 pub mod cable;
 pub mod captured;
 pub mod catalogue;
