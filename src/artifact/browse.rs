@@ -6,13 +6,13 @@ use chrono::DateTime;
 
 use super::{
     fault::Fault,
-    index::{Item, Record, read::IndexReader},
+    index::{Item, read::IndexReader},
 };
 use crate::{
     crypto::age_keys::FileKey,
     domain::{
         brief::{BrowsePage, BrowsedEntry},
-        entry::{EntryKind, EntryPath},
+        entry::{Entry, EntryKind, EntryPath},
         error_code::ErrorCode,
         escaped::{escape, unescape},
         job::JobError,
@@ -57,8 +57,12 @@ pub fn browse(
 fn scan(index: Box<dyn ReadSeek>, key: &FileKey, level: &mut Level) -> Result<(), Fault> {
     let mut index = IndexReader::open(index, key)?;
     while let Some(item) = index.next()? {
-        if let Item::Entry(record) = item {
-            level.see(&record);
+        match item {
+            // The file they make together comes after them.
+            Item::Entry(record) if record.part.is_some() => {}
+            Item::Entry(record) => level.see(&record.entry),
+            Item::Stream(stream) => level.see(&stream.entry),
+            Item::Problem(_) | Item::Trailer(..) => {}
         }
     }
     Ok(())
@@ -94,11 +98,11 @@ struct Level {
 }
 
 impl Level {
-    fn see(&mut self, record: &Record) {
-        let path = record.entry.path.as_bytes();
+    fn see(&mut self, entry: &Entry) {
+        let path = entry.path.as_bytes();
         let Some(below) = path.strip_prefix(self.dir.as_slice()) else {
             let itself = self.dir.strip_suffix(b"/") == Some(path);
-            self.found |= itself && matches!(record.entry.kind, EntryKind::Directory);
+            self.found |= itself && matches!(entry.kind, EntryKind::Directory);
             return;
         };
         self.found = true;
@@ -113,7 +117,7 @@ impl Level {
             return;
         }
         if slash.is_none() {
-            self.names.insert(name.to_vec(), Some(shown(record, name)));
+            self.names.insert(name.to_vec(), Some(shown(entry, name)));
         } else if !self.names.contains_key(name) {
             self.names.insert(name.to_vec(), None);
         }
@@ -143,8 +147,7 @@ impl Level {
     }
 }
 
-fn shown(record: &Record, name: &[u8]) -> BrowsedEntry {
-    let entry = &record.entry;
+fn shown(entry: &Entry, name: &[u8]) -> BrowsedEntry {
     let (kind, size, target) = match &entry.kind {
         EntryKind::File { size } => ("file", *size, None),
         EntryKind::Directory => ("directory", 0, None),

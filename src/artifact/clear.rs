@@ -9,7 +9,7 @@ use super::{
     Expected, Files, Manifest, Meta,
     fault::{Fault, Place},
     frames::seal::hex,
-    manifest::{MANIFEST_FORMAT, META_FORMAT, VERSION},
+    manifest::{MANIFEST_FORMAT, META_FORMAT, VERSION, VERSION_WITH_PARTS},
 };
 use crate::domain::snapshot::ArtifactFile;
 
@@ -28,16 +28,19 @@ impl Clear {
     pub(crate) fn read(files: &dyn Files) -> Result<Self, Fault> {
         const META: Place = Place(ArtifactFile::Meta);
         const MANIFEST: Place = Place(ArtifactFile::Manifest);
-        let (meta, meta_text): (Meta, _) = read(files, META, META_FORMAT)?;
+        let (meta, meta_text): (Meta, _) = read(files, META, META_FORMAT, VERSION)?;
         if !meta.is_sound(&meta_text) {
             return Err(META.damaged("it does not have the SHA-256 that stands in it"));
         }
-        let (manifest, text): (Manifest, _) = read(files, MANIFEST, MANIFEST_FORMAT)?;
+        let (manifest, text): (Manifest, _) = read(files, MANIFEST, MANIFEST_FORMAT, VERSION_WITH_PARTS)?;
         if hex(&Sha256::digest(&text)) != meta.manifest_sha256 {
             return Err(MANIFEST.damaged("it does not have the SHA-256 that meta.json names"));
         }
         if meta.key != manifest.key || meta.job_id != manifest.job_id {
             return Err(META.damaged("it belongs to another snapshot than manifest.json"));
+        }
+        if manifest.counts.streams > 0 && manifest.version < VERSION_WITH_PARTS {
+            return Err(MANIFEST.damaged("it counts files in parts, which its version does not have"));
         }
         Ok(Self {
             manifest,
@@ -67,7 +70,13 @@ struct Kind {
     version: u64,
 }
 
-fn read<T: DeserializeOwned>(files: &dyn Files, place: Place, format: &str) -> Result<(T, Vec<u8>), Fault> {
+/// Reads a clear file of a version up to `newest`.
+fn read<T: DeserializeOwned>(
+    files: &dyn Files,
+    place: Place,
+    format: &str,
+    newest: u32,
+) -> Result<(T, Vec<u8>), Fault> {
     let mut text = Vec::new();
     files
         .open(place.0)?
@@ -79,7 +88,7 @@ fn read<T: DeserializeOwned>(files: &dyn Files, place: Place, format: &str) -> R
     if kind.format != format {
         return Err(place.damaged(format!("it is no {format}")));
     }
-    if kind.version > u64::from(VERSION) {
+    if kind.version > u64::from(newest) {
         return Err(Fault::TooNew {
             place,
             version: kind.version,

@@ -19,7 +19,7 @@ pub(crate) enum Fault {
         what: String,
     },
     /// It was written by a later version.
-    #[error("{} has format version {version}, and this program reads up to version 1", .place.0.name())]
+    #[error("{} has format version {version}, which this program does not know", .place.0.name())]
     TooNew {
         /// Which file.
         place: Place,

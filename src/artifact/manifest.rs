@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::frames::seal::hex;
 use crate::domain::{
+    entry::EntryKind,
     ids::JobId,
     snapshot::{Encryption, Locator, SnapshotKey, SnapshotState},
 };
@@ -17,8 +18,11 @@ use crate::domain::{
 pub const MANIFEST_FORMAT: &str = "xvault-artifact";
 /// `format` of a meta file.
 pub const META_FORMAT: &str = "xvault-meta";
-/// The version of the format this code writes, and the highest it reads.
+/// The version of the format, except:
 pub const VERSION: u32 = 1;
+/// Version of a manifest that counts files in parts. A program of version 1 would show many files where
+/// there is one, and could not join them.
+pub const VERSION_WITH_PARTS: u32 = 2;
 
 /// Entries by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,16 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Counts {
+    /// Counts one more entry.
+    pub(crate) fn count(&mut self, kind: &EntryKind) {
+        *match kind {
+            EntryKind::File { .. } => &mut self.files,
+            EntryKind::Directory => &mut self.directories,
+            EntryKind::Symlink { .. } => &mut self.symlinks,
+            EntryKind::HardLink { .. } => &mut self.hardlinks,
+        } += 1;
+    }
+
     /// Entries of any kind.
     pub fn entries(&self) -> u64 {
         self.files + self.directories + self.symlinks + self.hardlinks

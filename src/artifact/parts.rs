@@ -16,3 +16,10 @@ pub(crate) fn part_path(stream: &EntryPath, part: u32) -> Result<EntryPath, Inva
     let suffix = format!(".part{part:06}");
     EntryPath::new(&[stream.as_bytes(), suffix.as_bytes()].concat())
 }
+
+/// The stream that a file of this name is that part of.
+pub(crate) fn stream_of(part_path: &EntryPath, part: u32) -> Option<EntryPath> {
+    let suffix = format!(".part{part:06}");
+    let stream = part_path.as_bytes().strip_suffix(suffix.as_bytes())?;
+    EntryPath::new(stream).ok().filter(|path| path.as_bytes() == stream)
+}

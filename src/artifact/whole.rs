@@ -1,7 +1,7 @@
 //! Reads a whole snapshot, front to end, and checks every byte of it on the way.
 
 use super::{
-    Files, Gauge, Keys,
+    Counts, Files, Gauge, Keys,
     clear::Clear,
     fault::{Fault, Place},
     frames::{
@@ -9,7 +9,8 @@ use super::{
         read::{FrameReader, Tee},
     },
     index::read::IndexReader,
-    walk::{Visitor, Walk},
+    manifest::Sizes,
+    walk::{Visitor, Walk, stream_sizes},
 };
 use crate::domain::snapshot::ArtifactFile;
 
@@ -26,7 +27,13 @@ pub(crate) fn whole(
     gauge.expect_bytes(clear.manifest.sizes.content);
     let (index, index_hash) = Hashed::new(files.open(ArtifactFile::Index)?);
     let (backup, backup_hash) = Hashed::new(files.open(ArtifactFile::Backup)?);
-    let walked = match walk(index, backup, keys, clear, gauge, visitor, tee) {
+    let walked = streams(files, keys, clear)
+        .and_then(|streams| walk(index, backup, keys, streams, gauge, visitor, tee))
+        .and_then(|seen| match seen == (clear.manifest.counts, clear.manifest.sizes) {
+            true => Ok(()),
+            false => Err(Place(ArtifactFile::Manifest).damaged("it counts other entries than the index")),
+        });
+    let walked = match walked {
         Err(fault @ Fault::Other(_)) => return Err(fault),
         walked => walked,
     };
@@ -39,26 +46,33 @@ pub(crate) fn whole(
     walked.map(|()| bytes)
 }
 
+/// The sizes of the streams in it.
+fn streams(files: &dyn Files, keys: &Keys, clear: &Clear) -> Result<Vec<u64>, Fault> {
+    match clear.manifest.counts.streams {
+        // Spares reading the index twice.
+        0 => Ok(Vec::new()),
+        _ => stream_sizes(&mut IndexReader::open(files.open(ArtifactFile::Index)?, &keys.index)?),
+    }
+}
+
 fn walk(
     index: Hashed,
     backup: Hashed,
     keys: &Keys,
-    clear: &Clear,
+    streams: Vec<u64>,
     gauge: &Gauge,
     visitor: &mut dyn Visitor,
     tee: Option<Tee<'_>>,
-) -> Result<(), Fault> {
+) -> Result<(Counts, Sizes), Fault> {
     let mut index = IndexReader::open(Box::new(index), &keys.index)?;
     let mut frames = FrameReader::open(Box::new(backup), &keys.backup, Place(ArtifactFile::Backup))?;
     if let Some(tee) = tee {
         frames.tee(tee);
     }
-    let mut walk = Walk::new(frames, gauge);
+    let mut walk = Walk::new(frames, gauge, streams);
     let seen = walk.whole(&mut index, visitor)?;
-    if seen != (clear.manifest.counts, clear.manifest.sizes) {
-        return Err(Place(ArtifactFile::Manifest).damaged("it counts other entries than the index"));
-    }
-    walk.into_frames().tee_table()
+    walk.into_frames().tee_table()?;
+    Ok(seen)
 }
 
 /// Reads what is left of a file and compares length and hash of the whole with the manifest.

@@ -14,7 +14,8 @@ use crate::{
         fault::{Fault, Place},
         frames::{hashed::Hashed, read::FrameReader},
         index::{Item, Record, read::IndexReader},
-        walk::{Visitor, Walk},
+        parts::stream_of,
+        walk::{Visitor, Walk, note_size},
         whole,
     },
     domain::{
@@ -57,13 +58,30 @@ pub(super) fn copy(
     gauge: &Gauge,
     sink: &mut dyn Sink,
 ) -> Result<u64, Fault> {
-    let (entries, mut outside) = plan(files, keys, clear, &mut selection, gauge, sink)?;
+    let Plan {
+        entries,
+        mut outside,
+        streams,
+    } = plan(files, keys, clear, &mut selection, gauge, sink)?;
     let mut index = IndexReader::open(files.open(ArtifactFile::Index)?, &keys.index)?;
     let backup = files.open(ArtifactFile::Backup)?;
     let frames = FrameReader::open(backup, &keys.backup, Place(ArtifactFile::Backup))?;
-    let mut walk = Walk::new(frames, gauge);
+    let mut walk = Walk::new(frames, gauge, streams);
     while let Some(item) = index.next()? {
-        let Item::Entry(record) = item else { continue };
+        let record = match item {
+            Item::Stream(stream) if selection.covers(&stream.entry.path) => {
+                walk.joined(&stream, sink)?;
+                continue;
+            }
+            Item::Entry(record) => record,
+            Item::Stream(_) | Item::Problem(_) | Item::Trailer(..) => continue,
+        };
+        if let Some(part) = record.part {
+            if stream_of(&record.entry.path, part).is_some_and(|stream| selection.covers(&stream)) {
+                walk.entry(&record, sink)?;
+            }
+            continue;
+        }
         let chosen = selection.covers(&record.entry.path);
         if chosen {
             match &record.entry.kind {
@@ -81,6 +99,7 @@ pub(super) fn copy(
             outside.record = Some(record);
         }
     }
+    walk.nothing_open()?;
     Ok(entries)
 }
 
@@ -103,6 +122,15 @@ fn link(walk: &mut Walk<'_>, sink: &mut dyn Sink, record: &Record, outside: &mut
     }
 }
 
+/// What the first pass found.
+#[derive(Default)]
+struct Plan {
+    entries: u64,
+    outside: BTreeMap<EntryPath, Outside>,
+    /// Sizes of the chosen streams, in order.
+    streams: Vec<u64>,
+}
+
 /// The first pass: counts, limits, and whether every choice is there.
 fn plan(
     files: &dyn Files,
@@ -111,36 +139,39 @@ fn plan(
     selection: &mut Selection,
     gauge: &Gauge,
     sink: &dyn Sink,
-) -> Result<(u64, BTreeMap<EntryPath, Outside>), Fault> {
-    let (mut entries, mut bytes) = (0, 0u64);
-    let mut outside = BTreeMap::new();
+) -> Result<Plan, Fault> {
+    let (mut plan, mut bytes) = (Plan::default(), 0u64);
     let (file, hash) = Hashed::new(files.open(ArtifactFile::Index)?);
     let mut index = IndexReader::open(Box::new(file), &keys.index)?;
     while let Some(item) = index.next()? {
         gauge.check()?;
-        let Item::Entry(record) = item else { continue };
-        if !selection.meets(&record.entry.path) {
-            continue;
-        }
-        entries += 1;
-        match record.entry.kind {
+        let entry = match item {
+            Item::Stream(stream) if selection.meets(&stream.entry.path) => {
+                note_size(&mut plan.streams, &stream)?;
+                stream.entry
+            }
+            Item::Entry(record) if record.part.is_none() && selection.meets(&record.entry.path) => record.entry,
+            _ => continue,
+        };
+        plan.entries += 1;
+        match entry.kind {
             EntryKind::File { size } => bytes = bytes.saturating_add(size),
             EntryKind::HardLink { target } if wants(selection, sink, &target) => {
-                outside.entry(target).or_insert_with(Outside::default);
+                plan.outside.entry(target).or_insert_with(Outside::default);
             }
             _ => {}
         }
-        if sink.limit().is_some_and(|limit| entries > limit) || outside.len() > MAX_OUTSIDE {
+        if sink.limit().is_some_and(|limit| plan.entries > limit) || plan.outside.len() > MAX_OUTSIDE {
             return Err(Fault::Other(too_many(sink.limit())));
         }
     }
     whole::check(files, clear, Place(ArtifactFile::Index), &hash, &Gauge::new())?;
     selection.all_met()?;
-    if entries == 0 {
+    if plan.entries == 0 {
         return Err(Place(ArtifactFile::Index).damaged("it lists nothing at all"));
     }
     gauge.expect_bytes(bytes);
-    Ok((entries, outside))
+    Ok(plan)
 }
 
 fn too_many(limit: Option<u64>) -> JobError {

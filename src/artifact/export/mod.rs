@@ -1,7 +1,7 @@
 //! Exports: everything or chosen paths as one tar or zip.
 //!
-//! A full tar is the stored stream, byte for byte, checked on the way. Chosen paths are copied out of
-//! the stream by reading only the frames they lie in.
+//! A full tar is the stored stream, byte for byte but for files in parts, which are joined; it is checked
+//! on the way. Chosen paths are copied out of the stream by reading only the frames they lie in.
 
 mod chosen;
 mod output;
@@ -65,8 +65,8 @@ fn written(
             writer.finish()?;
             entries
         }
-        // The stored frames are a tar.zst already.
-        ExportFormat::TarZst if everything => {
+        // The stored frames are a tar.zst already, unless it has files in parts.
+        ExportFormat::TarZst if everything && clear.manifest.counts.streams == 0 => {
             let mut tee = |frame: &[u8]| out.bytes(frame);
             whole(files, keys, &clear, gauge, &mut Nothing, Some(&mut tee))?;
             clear.manifest.counts.entries()

@@ -11,8 +11,8 @@ use crate::{
         frames::{pipeline::Pipeline, seal::hex},
         index::write::IndexWriter,
         manifest::{
-            FileSum, MANIFEST_FORMAT, META_FORMAT, Manifest, Meta, NO_HASH, Sizes, Tool, VERSION, WarningCounts,
-            text_of,
+            FileSum, MANIFEST_FORMAT, META_FORMAT, Manifest, Meta, NO_HASH, Sizes, Tool, VERSION, VERSION_WITH_PARTS,
+            WarningCounts, text_of,
         },
         tar::END,
     },
@@ -130,7 +130,10 @@ pub(super) fn settle(
     };
     let manifest = Manifest {
         format: MANIFEST_FORMAT.to_owned(),
-        version: VERSION,
+        version: match totals.counts.streams {
+            0 => VERSION,
+            _ => VERSION_WITH_PARTS,
+        },
         tool: Tool {
             name: "xvault".to_owned(),
             version: order.options.tool_version.clone(),

@@ -8,5 +8,6 @@ mod fixture;
 mod forged;
 mod round_trip;
 mod storage;
+mod streams;
 mod vectors;
 mod writer;

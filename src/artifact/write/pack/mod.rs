@@ -208,13 +208,7 @@ impl ArtifactWriter {
     }
 
     fn stored(&mut self, record: &Record) -> Result<(), JobError> {
-        let counts = &mut self.totals.counts;
-        *match record.entry.kind {
-            EntryKind::File { .. } => &mut counts.files,
-            EntryKind::Directory => &mut counts.directories,
-            EntryKind::Symlink { .. } => &mut counts.symlinks,
-            EntryKind::HardLink { .. } => &mut counts.hardlinks,
-        } += 1;
+        self.totals.counts.count(&record.entry.kind);
         self.gauge.add_file();
         self.index.entry(record).map_err(|error| self.order.failure(error))
     }

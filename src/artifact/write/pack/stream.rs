@@ -107,10 +107,10 @@ impl ArtifactWriter {
         }
         // Never empty: a part is only written once more has come.
         self.part(&mut stream)?;
-        self.totals.counts.files += 1;
+        let entry = stream.file(stream.path().clone(), size);
+        self.totals.counts.count(&entry.kind);
         self.totals.counts.streams += 1;
         self.gauge.add_file();
-        let entry = stream.file(stream.path().clone(), size);
         let parts = stream.parts;
         let whole = Stream { entry, parts, blake3 };
         self.index.stream(&whole).map_err(|error| self.order.failure(error))
