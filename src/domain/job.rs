@@ -197,11 +197,14 @@ pub enum ExportFormat {
     /// zip.
     #[serde(rename = "zip")]
     Zip,
+    /// The one file that was chosen, as it is.
+    #[serde(rename = "file")]
+    File,
 }
 
 impl ExportFormat {
     /// Every format.
-    pub const ALL: &'static [ExportFormat] = &[Self::Tar, Self::TarZst, Self::TarGz, Self::Zip];
+    pub const ALL: &'static [ExportFormat] = &[Self::Tar, Self::TarZst, Self::TarGz, Self::Zip, Self::File];
 
     /// File name extension and API name.
     pub fn as_str(self) -> &'static str {
@@ -210,6 +213,7 @@ impl ExportFormat {
             Self::TarZst => "tar.zst",
             Self::TarGz => "tar.gz",
             Self::Zip => "zip",
+            Self::File => "file",
         }
     }
 }
@@ -221,7 +225,7 @@ impl std::str::FromStr for ExportFormat {
             .iter()
             .copied()
             .find(|format| format.as_str() == text)
-            .ok_or_else(|| format!("unknown format {text:?}; one of: tar, tar.zst, tar.gz, zip"))
+            .ok_or_else(|| format!("unknown format {text:?}; one of: tar, tar.zst, tar.gz, zip, file"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pure types and rules. No I/O, no SQL, no HTTP, and no other module of this crate.
 
 pub mod brief;
+pub mod dump;
 pub mod entry;
 pub mod error_code;
 pub mod escaped;

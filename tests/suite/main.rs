@@ -18,6 +18,7 @@ mod support;
 mod capture_sftp;
 mod capture_sftp_hostile;
 mod capture_ssh;
+mod programs;
 mod relay;
 mod ssh_channels;
 mod ssh_jump;

@@ -176,6 +176,7 @@ fn plan(
 
 fn too_many(limit: Option<u64>) -> JobError {
     let message = match limit {
+        Some(1) => "one file alone is given out as it is, and what was chosen is more than that".to_owned(),
         Some(limit) => format!("a zip made here holds at most {limit} entries, and more were chosen"),
         None => format!("more than {MAX_OUTSIDE} of the chosen files are hard links to files that were not chosen"),
     };

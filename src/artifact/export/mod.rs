@@ -1,10 +1,11 @@
-//! Exports: everything or chosen paths as one tar or zip.
+//! Exports: everything or chosen paths as one tar or zip, or one file as it is.
 //!
 //! A full tar is the stored stream, byte for byte but for files in parts, which are joined; it is checked
 //! on the way. Chosen paths are copied out of the stream by reading only the frames they lie in.
 
 mod chosen;
 mod output;
+mod plain;
 mod selection;
 mod tar_copy;
 mod unpack;
@@ -65,6 +66,14 @@ fn written(
             writer.finish()?;
             entries
         }
+        ExportFormat::File => chosen::copy(
+            files,
+            keys,
+            &clear,
+            selection,
+            gauge,
+            &mut plain::PlainFile::new(&mut out),
+        )?,
         // The stored frames are a tar.zst already, unless it has files in parts.
         ExportFormat::TarZst if everything && clear.manifest.counts.streams == 0 => {
             let mut tee = |frame: &[u8]| out.bytes(frame);

@@ -42,7 +42,7 @@ impl<'a, 'o> TarCopy<'a, 'o> {
         let out = match format {
             ExportFormat::TarGz => Encoder::Gzip(GzEncoder::new(out, Compression::new(GZIP_LEVEL))),
             ExportFormat::TarZst => Encoder::Zstd(zstd::stream::write::Encoder::new(out, 3).map_err(failed)?),
-            ExportFormat::Tar | ExportFormat::Zip => Encoder::Plain(out),
+            ExportFormat::Tar | ExportFormat::Zip | ExportFormat::File => Encoder::Plain(out),
         };
         Ok(Self { out, renamed: None })
     }

@@ -29,12 +29,15 @@ pub struct ExtractArgs {
         long,
         visible_alias = "output",
         value_name = "DIR",
-        required_unless_present = "to_tar"
+        required_unless_present_any = ["to_tar", "to_file"]
     )]
     to: Option<PathBuf>,
     /// Write a tar instead, `-` for standard output
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     to_tar: Option<PathBuf>,
+    /// Write the one file that is chosen as it is, `-` for standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "to_tar"], requires = "paths")]
+    to_file: Option<PathBuf>,
     /// Only these paths and what lies below them, as `list --paths` shows them
     paths: Vec<String>,
 }
@@ -51,7 +54,11 @@ pub(super) fn run(args: &ExtractArgs) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let (mut out, place): (Box<dyn Write>, _) = match &args.to_tar {
+    let (format, what, wanted) = match &args.to_file {
+        Some(path) => (ExportFormat::File, "the file", Some(path)),
+        None => (ExportFormat::Tar, "tar", args.to_tar.as_ref()),
+    };
+    let (mut out, place): (Box<dyn Write>, _) = match wanted {
         Some(path) if path.as_os_str() != "-" => {
             let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
             let file = file.with_context(|| format!("cannot make {}", path.display()))?;
@@ -62,8 +69,8 @@ pub(super) fn run(args: &ExtractArgs) -> anyhow::Result<()> {
             "standard output".to_owned(),
         ),
     };
-    let report = export(&files, &keys, &args.paths, ExportFormat::Tar, out.as_mut(), &gauge).map_err(told)?;
-    // Standard output may be the tar itself.
-    eprintln!("{} entries, {} bytes of tar to {place}", report.files, report.bytes);
+    let report = export(&files, &keys, &args.paths, format, out.as_mut(), &gauge).map_err(told)?;
+    // Standard output may be the data itself.
+    eprintln!("{} entries, {} bytes of {what} to {place}", report.files, report.bytes);
     Ok(())
 }

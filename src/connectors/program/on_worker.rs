@@ -88,25 +88,30 @@ impl LocalChild {
 
     /// Asks the program to end, then ends it with everything it started.
     pub(super) async fn kill(mut self) {
-        self.signal(Signal::TERM);
-        // Dropped afterwards, which kills what is left.
+        let group = self.group();
+        signal(group, Signal::TERM);
+        // Whether it ended in time makes no difference to what comes now.
         let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
-        self.signal(Signal::KILL);
+        // What it started and left behind keeps the group's number from being given to others.
+        signal(group, Signal::KILL);
         let _ = self.child.wait().await;
     }
 
-    fn signal(&self, signal: Signal) {
-        // It has an id until it was waited for; until then the group's number is not given to others.
-        let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(group) = group {
-            // It may be gone by itself.
-            let _ = kill_process_group(group, signal);
-        }
+    /// Its process group, until it was waited for.
+    fn group(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
     }
 }
 
 impl Drop for LocalChild {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        signal(self.group(), Signal::KILL);
+    }
+}
+
+fn signal(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        // It may be gone by itself.
+        let _ = kill_process_group(group, signal);
     }
 }

@@ -108,8 +108,8 @@ impl Running {
         })
     }
 
-    /// Ends it and everything it started; returns when that is gone, or the connection to it is. Gives what
-    /// it wrote to its standard error.
+    /// Ends it and everything it started; returns when it is gone, or the connection to it is. Gives what it
+    /// wrote to its standard error.
     pub async fn kill(self) -> String {
         drop((self.stdin, self.stdout));
         match self.process {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     crypto::{envelope::DataKey, tokens},
-    domain::{export::Export, ids::ExportId, worker::Worker},
+    domain::{dump, export::Export, ids::ExportId, worker::Worker},
 };
 
 /// The token of an export.
@@ -45,6 +45,7 @@ impl LinkState {
 /// The `result` of a succeeded restore. `link` is what the URL is made of, for callers who may have it.
 pub(super) fn result(
     export: &Export,
+    paths: &[String],
     now: chrono::DateTime<chrono::Utc>,
     link: Option<(&Worker, &DataKey)>,
 ) -> serde_json::Value {
@@ -65,5 +66,7 @@ pub(super) fn result(
         "bytes": export.new.bytes,
         "sha256": export.new.sha256,
         "expires_at": export.expires_at,
+        "format": export.new.format,
+        "load": dump::loads(export.new.format, &export.new.file_name, paths),
     })
 }

@@ -10,7 +10,7 @@ use crate::{
     db::{exports, jobs, sources, workers},
     domain::{
         ids::{JobId, WorkerId},
-        job::{Job, JobKind, JobState},
+        job::{Job, JobKind, JobPayload, JobState},
         user::Role,
         worker::Worker,
     },
@@ -101,7 +101,15 @@ async fn restore_results(
     };
     for export in exports::of_jobs(conn, &actor.tenant_id, &ids).await? {
         let worker = known.get(conn, &export.new.worker_id).await?;
-        let result = export_links::result(&export, hub.clock.now(), worker.zip(key.as_ref()));
+        let paths = jobs
+            .iter()
+            .find(|job| job.id == export.new.job_id)
+            .map(|job| match &job.payload {
+                JobPayload::Restore { paths, .. } => paths.as_slice(),
+                _ => &[],
+            });
+        let link = worker.zip(key.as_ref());
+        let result = export_links::result(&export, paths.unwrap_or_default(), hub.clock.now(), link);
         results.insert(export.new.job_id, result);
     }
     Ok(results)

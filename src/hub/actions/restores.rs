@@ -46,6 +46,12 @@ pub async fn order_of_snapshot(
     let mut tx = hub.begin().await?;
     let snapshot = find_kept(&mut tx, actor, id).await?;
     let paths = checked(restore.paths)?;
+    if restore.format == ExportFormat::File && paths.len() != 1 {
+        return Err(ActionError::invalid(
+            "/paths",
+            "must name exactly one file for the format file",
+        ));
+    }
     let new = orders::restore(&snapshot, ExportId::generate(), restore.format, paths);
     audit::record(&mut tx, actor, "snapshot.restore", Some(id.as_str())).await?;
     let job = order(&mut tx, hub, actor, new).await?;

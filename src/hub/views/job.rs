@@ -45,8 +45,8 @@ pub struct JobView {
     /// What is worth telling.
     pub warnings: Warnings,
     /// What it found (a probe) or made. Of a succeeded restore: `export_id`, `bytes`, `sha256`, `expires_at`,
-    /// `download_state` (`ready`, `downloaded`, `expired` or `hidden`) and `download_url`, which is null unless
-    /// the state is `ready`.
+    /// `download_state` (`ready`, `downloaded`, `expired` or `hidden`), `download_url`, which is null unless the
+    /// state is `ready`, and `load`: for each chosen dump `what` and the `command` that loads it.
     pub result: Option<serde_json::Value>,
     /// True once somebody asked to cancel it.
     pub cancel_requested: bool,

@@ -169,9 +169,10 @@ fn describe(answer: &mut Answer, export: &Export, length: u64) {
         "zip" => "application/zip",
         "tar.gz" => "application/gzip",
         "tar.zst" => "application/zstd",
+        "file" => "application/octet-stream",
         _ => "application/x-tar",
     };
-    // The file name is ours: letters, digits, dots and dashes.
+    // The file name is ours: letters, digits, dots, dashes and underscores.
     let disposition = format!("attachment; filename=\"{}\"", export.new.file_name);
     set(answer, header::CONTENT_LENGTH, length.to_string());
     set(answer, header::CONTENT_TYPE, kind.to_owned());

@@ -18,7 +18,7 @@ use crate::{
     db::jobs::Finished,
     domain::{
         error_code::ErrorCode,
-        export::NewExport,
+        export::{self, NewExport},
         ids::ExportId,
         job::{ExportFormat, JobError, Warnings},
         snapshot::{Snapshot, SnapshotKey},
@@ -76,7 +76,15 @@ pub async fn run(
         })
     })
     .await?;
-    Ok(outcome(node, attempt, export_id, format, &token, &snapshot, made))
+    Ok(outcome(
+        node,
+        attempt,
+        export_id,
+        (format, paths),
+        &token,
+        &snapshot,
+        made,
+    ))
 }
 
 /// Everything the blocking part needs.
@@ -131,7 +139,14 @@ impl Order {
             .and_then(|buffered| buffered.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(|file| file.sync_all())
             .map_err(|error| fault(&error))?;
-        if report.files == 0 || bytes == 0 {
+        if bytes == 0 && report.files > 0 {
+            return Err(JobError::new(
+                ErrorCode::ExportLimit,
+                "the chosen file is empty: there is nothing to download",
+                "Choose another file, or another format",
+            ));
+        }
+        if report.files == 0 {
             return Err(JobError::new(
                 ErrorCode::PathNotFound,
                 "none of the chosen paths is in the snapshot",
@@ -223,18 +238,13 @@ fn outcome(
     node: &Node,
     attempt: &Attempt,
     export_id: &ExportId,
-    format: ExportFormat,
+    (format, paths): (ExportFormat, &[String]),
     token: &SecretString,
     snapshot: &Snapshot,
     made: Made,
 ) -> Outcome {
     let key = &snapshot.new.key;
-    let file_name = format!(
-        "xvault-{}-{}.{}",
-        snapshot.created_at.format("%Y%m%d-%H%M%S"),
-        key.snapshot_id,
-        format.as_str()
-    );
+    let file_name = export::file_name(snapshot.created_at, &key.snapshot_id, format, paths);
     Outcome {
         end: Finished {
             partial: false,

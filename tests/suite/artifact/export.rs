@@ -133,6 +133,18 @@ fn zip_opens_with_unzip() {
 }
 
 #[test]
+fn only_a_file_can_be_given_out_as_it_is() {
+    let exports = Exports::new();
+    // A link to a file is that file.
+    assert!(exports.get(&["b/hard"], ExportFormat::File).unwrap() == noise(1, 3_000_000));
+    for other in ["b/empty", "b/link"] {
+        let error = exports.get(&[other], ExportFormat::File).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ExportLimit, "{error}");
+        assert!(error.message.contains(other), "{error}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let exports = Exports::new();
     for format in [ExportFormat::Tar, ExportFormat::Zip] {

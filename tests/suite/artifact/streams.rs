@@ -165,6 +165,44 @@ fn every_form_of_export_has_the_joined_file() {
 }
 
 #[test]
+fn one_dump_comes_out_as_it_is() {
+    let dumps = Dumps::new("plain");
+    assert!(dumps.export(&["databases/shop.dump"], ExportFormat::File) == dumps.shop);
+    assert_eq!(dumps.export(&["/srv/last"], ExportFormat::File), b"last");
+    for (chosen, told) in [
+        (&["databases"][..], "more than that"),
+        (&["srv/last", "databases/shop.dump"], "more than that"),
+        (&[], "more than that"),
+        (&["databases/shop.sql"], "is not in this snapshot"),
+    ] {
+        let chosen: Vec<String> = chosen.iter().map(|path| (*path).to_owned()).collect();
+        let (files, mut out) = (dumps.files(), Vec::new());
+        let error = export(
+            &files,
+            &dumps.keys,
+            &chosen,
+            ExportFormat::File,
+            &mut out,
+            &Gauge::new(),
+        )
+        .unwrap_err();
+        assert!(error.message.contains(told), "{}", error.message);
+    }
+    let (identity, directory) = (dumps.bench.identity_file(), dumps.bench.snapshot());
+    let (identity, directory) = (identity.to_str().unwrap(), directory.to_str().unwrap());
+    let args = ["artifact", "extract", "-i", identity, directory, "--to-file", "-"];
+    let output = command(&[&args[..], &["databases/shop.dump"]].concat(), &[])
+        .output()
+        .unwrap();
+    assert!(
+        output.stdout == dumps.shop,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(!command(&args, &[]).output().unwrap().status.success());
+}
+
+#[test]
 fn browsing_and_listing_show_one_file() {
     let dumps = Dumps::new("listed");
     let index = dumps.bench.storage.open(&dumps.bench.key, ArtifactFile::Index).unwrap();

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     domain::{
+        dump::Load,
         ids::JobId,
-        job::{JobKind, JobState},
+        job::{ExportFormat, JobKind, JobState},
     },
     hub::{
         actions::{ActionError, jobs},
@@ -31,8 +32,10 @@ struct Export {
     #[serde(default)]
     download_url: Option<String>,
     expires_at: DateTime<Utc>,
+    format: ExportFormat,
     bytes: u64,
     sha256: String,
+    load: Vec<Load>,
 }
 
 impl Export {

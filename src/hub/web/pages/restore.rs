@@ -12,7 +12,14 @@ use super::{
     visit::{Answer, Post, Visit},
 };
 use crate::{
-    domain::{field_error::FieldError, ids::SnapshotId, job::ExportFormat, user::Role},
+    domain::{
+        dump::{self, Dump, Load},
+        export,
+        field_error::FieldError,
+        ids::SnapshotId,
+        job::ExportFormat,
+        user::Role,
+    },
     hub::{
         actions::{
             ActionError,
@@ -28,23 +35,34 @@ struct Choice {
     about: &'static str,
 }
 
-/// Every format with what it is good for.
-fn choices() -> Vec<Choice> {
+/// Every format that can hold the choice, with what it is good for; the one to begin with first.
+fn choices(picks: &[String]) -> Vec<Choice> {
     let about = |format: &ExportFormat| match format {
         ExportFormat::TarZst => "Small and fast. Keeps owners, modes, links and times.",
         ExportFormat::TarGz => "Like tar.zst, larger, but opens everywhere.",
         ExportFormat::Tar => "Not compressed. Keeps owners, modes, links and times.",
         ExportFormat::Zip => "For Windows and macOS desktops. Loses owners and hard links.",
+        ExportFormat::File => "The one file as it is, not packed. A dump can be loaded at once.",
     };
     let mut all: Vec<Choice> = ExportFormat::ALL
         .iter()
+        .filter(|format| **format != ExportFormat::File || picks.len() == 1)
         .map(|format| Choice {
             format: *format,
             about: about(format),
         })
         .collect();
-    all.sort_by_key(|choice| choice.format != ExportFormat::TarZst);
+    let first = preferred(picks);
+    all.sort_by_key(|choice| choice.format != first);
     all
+}
+
+/// What most people want: a dump as it is, all else small.
+fn preferred(picks: &[String]) -> ExportFormat {
+    match picks {
+        [path] if Dump::at(path).is_some() => ExportFormat::File,
+        _ => ExportFormat::TarZst,
+    }
 }
 
 #[derive(Template)]
@@ -55,17 +73,27 @@ struct RestorePage {
     picks: Vec<String>,
     formats: Vec<Choice>,
     format: ExportFormat,
+    /// How what was chosen is loaded, if it is dumps.
+    loads: Vec<Load>,
+    /// True if the dumps will have to be unpacked first.
+    packed: bool,
     errors: FieldErrors,
 }
 
 impl RestorePage {
     async fn new(visit: &Visit, id: &SnapshotId, form: &Form, errors: FieldErrors) -> Result<Self, ActionError> {
+        let snapshot = snapshots::get(&visit.hub, &visit.actor, id).await?;
+        let picks = files::picks(form);
+        let first = preferred(&picks);
+        let file_name = export::file_name(snapshot.created_at, id, first, &picks);
         Ok(Self {
             shell: visit.shell(Section::Snapshots),
-            snapshot: snapshots::get(&visit.hub, &visit.actor, id).await?,
-            picks: files::picks(form),
-            formats: choices(),
-            format: chosen_format(form).unwrap_or(ExportFormat::TarZst),
+            formats: choices(&picks),
+            format: chosen_format(form).unwrap_or(first),
+            loads: dump::loads(first, &file_name, &picks),
+            packed: first != ExportFormat::File,
+            snapshot,
+            picks,
             errors,
         })
     }
