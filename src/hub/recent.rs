@@ -4,9 +4,19 @@ use std::{future::Future, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
-/// The last value and when it was made.
+/// How much longer than it took to make a value is good, at least: making it takes a twentieth of the time at most.
+const WORTH: u32 = 20;
+
+/// The last value.
 #[derive(Debug)]
-pub struct Recent<T>(Mutex<Option<(Instant, T)>>);
+pub struct Recent<T>(Mutex<Option<Kept<T>>>);
+
+#[derive(Debug)]
+struct Kept<T> {
+    value: T,
+    made: Instant,
+    took: Duration,
+}
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
@@ -15,17 +25,22 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// The last value, if it is younger than `age`; else `make` makes one, and whoever asks meanwhile
-    /// waits for it. An error is not kept.
+    /// The last value, if it is younger than `age` or was costly to make a moment ago; else `make` makes one, and
+    /// whoever asks meanwhile waits for it. An error is not kept.
     pub async fn get<E>(&self, age: Duration, make: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let mut kept = self.0.lock().await;
-        if let Some((made, value)) = kept.as_ref()
-            && made.elapsed() < age
+        if let Some(last) = kept.as_ref()
+            && last.made.elapsed() < age.max(last.took * WORTH)
         {
-            return Ok(value.clone());
+            return Ok(last.value.clone());
         }
+        let began = Instant::now();
         let value = make.await?;
-        *kept = Some((Instant::now(), value.clone()));
+        *kept = Some(Kept {
+            value: value.clone(),
+            made: Instant::now(),
+            took: began.elapsed(),
+        });
         Ok(value)
     }
 }
@@ -41,7 +56,27 @@ mod tests {
         assert_eq!(recent.get(age, async { Err::<u8, u8>(1) }).await, Err(1));
         assert_eq!(recent.get(age, async { Ok::<u8, u8>(2) }).await, Ok(2));
         assert_eq!(recent.get(age, async { Ok::<u8, u8>(3) }).await, Ok(2));
-        let old = Duration::ZERO;
-        assert_eq!(recent.get(old, async { Ok::<u8, u8>(3) }).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn what_is_costly_is_made_less_often() {
+        let costly = async || {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(50) {
+                tokio::task::yield_now().await;
+            }
+            Ok::<u8, u8>(1)
+        };
+        let (recent, began) = (Recent::default(), Instant::now());
+        let mut made = 0;
+        while began.elapsed() < Duration::from_millis(400) {
+            let make = async {
+                made += 1;
+                costly().await
+            };
+            assert_eq!(recent.get(Duration::ZERO, make).await, Ok(1));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(made, 1, "not again within a second");
     }
 }

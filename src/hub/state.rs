@@ -55,7 +55,7 @@ pub struct Hub {
     /// The fleet as it was a moment ago.
     pub fleet: Arc<Recent<Fleet>>,
     /// What is counted of jobs and snapshots, as it was a moment ago.
-    pub counts: Arc<Recent<Counts>>,
+    pub counts: Arc<Counts>,
     /// What this process has done.
     pub meters: Arc<Meters>,
     /// Failed sign-ins.

@@ -13,7 +13,7 @@ use crate::{
         workers,
     },
     domain::{ids::WorkerId, worker::Worker},
-    hub::Hub,
+    hub::{Hub, recent::Recent},
     queue::route,
 };
 
@@ -26,25 +26,23 @@ pub const HUB_SILENCE: Duration = Duration::from_secs(30);
 /// How long counts of jobs and snapshots are good for: they are for monitoring.
 const COUNTED: Duration = Duration::from_secs(10);
 
-/// What there is of jobs and snapshots.
-#[derive(Debug, Clone)]
+/// What is counted for monitoring. Two values, because snapshots may be a million and take their time.
+#[derive(Debug, Default)]
 pub struct Counts {
-    /// Active jobs.
-    pub jobs: Vec<JobCount>,
-    /// Snapshots by state.
-    pub snapshots: Vec<SnapshotCount>,
+    jobs: Recent<Vec<JobCount>>,
+    snapshots: Recent<Vec<SnapshotCount>>,
 }
 
-/// Jobs and snapshots, as they were at most some seconds ago.
-pub async fn counts(hub: &Hub) -> Result<Counts, ActionError> {
-    let count = async {
-        let mut conn = hub.connection().await?;
-        Ok(Counts {
-            jobs: gauges::jobs(&mut conn).await?,
-            snapshots: gauges::snapshots(&mut conn).await?,
-        })
-    };
-    hub.counts.get(COUNTED, count).await
+/// Active jobs, as they were at most some seconds ago.
+pub async fn job_counts(hub: &Hub) -> Result<Vec<JobCount>, ActionError> {
+    let count = async { Ok(gauges::jobs(&mut *hub.connection().await?).await?) };
+    hub.counts.jobs.get(COUNTED, count).await
+}
+
+/// Snapshots by state, as they were a moment ago: some seconds, more where there are very many.
+pub async fn snapshot_counts(hub: &Hub) -> Result<Vec<SnapshotCount>, ActionError> {
+    let count = async { Ok(gauges::snapshots(&mut *hub.connection().await?).await?) };
+    hub.counts.snapshots.get(COUNTED, count).await
 }
 
 /// What is known of the fleet at one moment.

@@ -16,13 +16,17 @@ use super::{
 };
 use crate::{
     crypto::tokens,
-    db::{gauges::QueueDepth, schema},
+    db::{
+        self,
+        gauges::{QueueDepth, SnapshotCount},
+        schema,
+    },
     domain::worker::{Worker, WorkerState},
     hub::{
         Hub,
         actions::{
             ActionError,
-            fleet::{self, Counts, Fleet},
+            fleet::{self, Fleet},
         },
     },
     queue::route,
@@ -46,7 +50,7 @@ async fn ready(State(hub): State<Hub>) -> (StatusCode, String) {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
     let looked = async { schema::fit(&mut *hub.pool.acquire().await?).await };
-    match looked.await {
+    match db::answered(looked).await {
         Ok(fit) if fit.is_fine() => (StatusCode::OK, "ready\n".to_owned()),
         Ok(fit) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fit}\n")),
         Err(_) => (
@@ -79,7 +83,7 @@ async fn metrics(
 
 /// The same on every hub, except what this process has done itself.
 async fn text(hub: &Hub) -> Result<String, ActionError> {
-    let (fleet, counts) = (fleet::of(hub).await?, fleet::counts(hub).await?);
+    let (fleet, jobs) = (fleet::of(hub).await?, fleet::job_counts(hub).await?);
     let mut text = Exposition::default();
     process::write(&mut text, "hub");
     text.counter(
@@ -90,11 +94,11 @@ async fn text(hub: &Hub) -> Result<String, ActionError> {
         text.line("xvault_lease_losses_total", &[("after", after)], jobs);
     }
     text.gauge("xvault_jobs", "Jobs that wait or run");
-    for count in &counts.jobs {
+    for count in &jobs {
         let labels = [("kind", count.kind.as_str()), ("state", count.state.as_str())];
         text.line("xvault_jobs", &labels, count.jobs);
     }
-    snapshots(&mut text, &counts);
+    snapshots(&mut text, &fleet::snapshot_counts(hub).await?);
     queues(&mut text, &fleet);
     processes(&mut text, &fleet);
     for (name, help, value) in WORKER_GAUGES {
@@ -109,13 +113,13 @@ async fn text(hub: &Hub) -> Result<String, ActionError> {
     Ok(text.into_text())
 }
 
-fn snapshots(text: &mut Exposition, counts: &Counts) {
+fn snapshots(text: &mut Exposition, counts: &[SnapshotCount]) {
     text.gauge("xvault_snapshots", "Snapshots in the catalogue");
-    for count in &counts.snapshots {
+    for count in counts {
         text.line("xvault_snapshots", &[("state", count.state.as_str())], count.snapshots);
     }
     text.gauge("xvault_snapshot_bytes", "Bytes that snapshots take");
-    for count in &counts.snapshots {
+    for count in counts {
         text.line(
             "xvault_snapshot_bytes",
             &[("state", count.state.as_str())],
