@@ -129,6 +129,28 @@ async fn chosen_paths_come_alone_and_wrong_ones_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_file_comes_as_it_is_under_its_own_name() {
+    let (site, snapshot) = site_with(100_000).await;
+    fs::write(site.sshd.home().join("empty"), "").unwrap();
+    let inside = |name: &str| format!("{}/{name}", site.sshd.home().strip_prefix("/").unwrap().display());
+    let order = json!({"format": "file", "paths": [inside("noise")]});
+    let job = site.restore(&snapshot, order).await;
+    let url = job["result"]["download_url"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{job}"));
+    let answer = client().get(url).send().await.unwrap();
+    let disposition = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(disposition.ends_with("-noise\""), "{disposition}");
+    assert_eq!(answer.headers()["content-type"], "application/octet-stream");
+    assert_eq!(answer.bytes().await.unwrap(), noise(100_000));
+
+    let snapshot = site.snapshot().await;
+    let order = json!({"format": "file", "paths": [inside("empty")]});
+    let job = site.restore(&snapshot, order).await;
+    assert_eq!(job["error"]["code"], "export_limit", "{job}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_works_for_one_complete_download() {
     let (site, snapshot) = site_with(500_000).await;
     let (url, length, hash) = export(&site, &snapshot).await;

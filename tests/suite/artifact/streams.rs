@@ -139,9 +139,11 @@ fn every_form_of_export_has_the_joined_file() {
         .into_iter()
         .enumerate()
     {
-        for format in [ExportFormat::Tar, ExportFormat::TarZst, ExportFormat::TarGz] {
+        // Compression makes no difference to what is chosen.
+        let formats = [ExportFormat::Tar, ExportFormat::TarZst, ExportFormat::TarGz];
+        for format in &formats[..if number == 0 { 3 } else { 1 }] {
             let into = dumps.bench.path(&format!("{number}-{format:?}"));
-            fixture::unpack("tar", &dumps.export(chosen, format), &into);
+            fixture::unpack("tar", &dumps.export(chosen, *format), &into);
             assert!(fs::read(into.join("databases/shop.dump")).unwrap() == dumps.shop);
             let meta = fs::metadata(into.join("databases/shop.dump")).unwrap();
             assert_eq!((meta.mode() & 0o7777, meta.mtime()), (0o600, 1_700_000_000));
@@ -149,11 +151,6 @@ fn every_form_of_export_has_the_joined_file() {
             assert_eq!(names, if number == 2 { 1 } else { 4 });
             assert_eq!(into.join("srv/last").exists(), number != 1);
         }
-        let archive = dumps.bench.path("x.zip");
-        fs::write(&archive, dumps.export(chosen, ExportFormat::Zip)).unwrap();
-        let args = ["-p".as_ref(), archive.as_os_str(), "databases/shop.dump".as_ref()];
-        assert!(run("unzip", &args, b"") == dumps.shop);
-
         let target = dumps.bench.path(&format!("{number}-unpacked"));
         let chosen: Vec<String> = chosen.iter().map(|path| (*path).to_owned()).collect();
         let gauge = Gauge::new();
@@ -162,6 +159,10 @@ fn every_form_of_export_has_the_joined_file() {
         let progress = gauge.progress();
         assert_eq!(Some(progress.bytes), progress.total_bytes);
     }
+    let archive = dumps.bench.path("x.zip");
+    fs::write(&archive, dumps.export(&["databases/shop.dump"], ExportFormat::Zip)).unwrap();
+    let args = ["-p".as_ref(), archive.as_os_str(), "databases/shop.dump".as_ref()];
+    assert!(run("unzip", &args, b"") == dumps.shop);
 }
 
 #[test]
