@@ -22,7 +22,8 @@ use xvault::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let out = PathBuf::from(std::env::args().nth(1).ok_or("name the directory to write to")?);
+    let mut args = std::env::args().skip(1);
+    let out = PathBuf::from(args.next().ok_or("name the directory to write to, and the artifacts")?);
     fs::create_dir_all(&out)?;
     let identity = TenantIdentity::generate();
     let text = format!(
@@ -31,8 +32,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         identity.secret().expose_secret()
     );
     fs::write(out.join("identity.txt"), text)?;
-    write(&out, "complete", &identity, complete()?)?;
-    write(&out, "partial", &identity, partial()?)?;
+    for name in args {
+        let items = match name.as_str() {
+            "complete" => complete()?,
+            "partial" => partial()?,
+            "parts" => parts()?,
+            _ => return Err(format!("there is no artifact {name}; there are complete, partial and parts").into()),
+        };
+        write(&out, &name, &identity, items)?;
+    }
     Ok(())
 }
 
@@ -124,6 +132,27 @@ fn partial() -> Items {
         message: "a socket".to_owned(),
     }));
     Ok(items)
+}
+
+/// Dumps: one within a segment, two in parts, and files around them.
+fn parts() -> Items {
+    let mut items = Vec::new();
+    stream(&mut items, "databases/globals.sql", b"create role shop;\n")?;
+    stream(
+        &mut items,
+        "databases/shop.dump",
+        &b"PGDMP all work and no play\n".repeat(1_000_000),
+    )?;
+    stream(&mut items, "databases/w\u{f6}rk.sql", &b"x".repeat(9_000_000))?;
+    file(&mut items, b"srv/last", b"after it all\n", FileEnd::Complete, 13)?;
+    Ok(items)
+}
+
+fn stream(items: &mut Vec<Captured>, path: &str, content: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    items.push(Captured::Stream(EntryPath::new(path.as_bytes())?));
+    items.push(Captured::Data(Bytes::copy_from_slice(content)));
+    items.push(Captured::End(FileEnd::Complete));
+    Ok(())
 }
 
 fn entry(items: &mut Vec<Captured>, path: &[u8], kind: EntryKind) -> Result<(), Box<dyn std::error::Error>> {

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use xvault::{
-    artifact::{Directory, Gauge, Keys, age_header, check_hashes, export, unpack, verify},
+    artifact::{Directory, Gauge, Keys, age_header, check_hashes, export, manifest, unpack, verify},
     crypto::age_keys::{TenantIdentity, unwrap_file_key},
     domain::{job::ExportFormat, snapshot::ArtifactFile},
 };
@@ -16,15 +16,20 @@ use xvault::{
 use super::fixture::run;
 use crate::support::{scratch::temp_dir, xvault::command};
 
-fn v1() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/v1")
+/// Every artifact by its version's directory and its name.
+const ALL: [(&str, &str); 3] = [("v1", "complete"), ("v1", "partial"), ("v2", "parts")];
+
+fn directory(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(version)
 }
 
-fn open(name: &str) -> (Directory, Keys) {
-    let text = fs::read_to_string(v1().join("identity.txt")).unwrap();
+fn open(version: &str, name: &str) -> (Directory, Keys) {
+    let text = fs::read_to_string(directory(version).join("identity.txt")).unwrap();
     let secret = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
     let identity = TenantIdentity::from_secret(&secret.into()).unwrap();
-    let files = Directory(v1().join(name));
+    let files = Directory(directory(version).join(name));
     let key = |file| unwrap_file_key(&identity, &age_header(&files, file).unwrap()).unwrap();
     let keys = Keys {
         backup: key(ArtifactFile::Backup),
@@ -34,8 +39,8 @@ fn open(name: &str) -> (Directory, Keys) {
 }
 
 /// The hash a stock `age -d | zstd -d` gave.
-fn recorded(file: &str) -> String {
-    let sums = fs::read_to_string(v1().join("sums")).unwrap();
+fn recorded(version: &str, file: &str) -> String {
+    let sums = fs::read_to_string(directory(version).join("sums")).unwrap();
     let line = sums.lines().find(|line| line.ends_with(file)).unwrap();
     line.split_whitespace().next().unwrap().to_owned()
 }
@@ -45,50 +50,46 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn version_1_verifies_and_gives_the_same_tar() {
-    for name in ["complete", "partial"] {
-        let (files, keys) = open(name);
+fn every_version_verifies_and_gives_the_same_tar() {
+    for (version, name) in ALL {
+        let (files, keys) = open(version, name);
+        assert_eq!(format!("v{}", manifest(&files).unwrap().version), version);
         check_hashes(&files, None, &Gauge::new()).unwrap();
         verify(&files, &keys, None, &Gauge::new()).unwrap();
         let mut tar = Vec::new();
         export(&files, &keys, &[], ExportFormat::Tar, &mut tar, &Gauge::new()).unwrap();
-        assert_eq!(sha256(&tar), recorded(&format!("{name}/backup.tar.zst.enc")));
+        let stored = recorded(version, &format!("{name}/backup.tar.zst.enc"));
+        assert_eq!(sha256(&tar) == stored, version == "v1", "only parts are joined");
     }
 }
 
 #[test]
-fn stock_tools_read_version_1() {
-    let identity = v1().join("identity.txt");
-    for name in [
-        "complete/backup.tar.zst.enc",
-        "partial/backup.tar.zst.enc",
-        "complete/index.enc",
-        "partial/index.enc",
-    ] {
-        let file = v1().join(name);
-        let zst = run(
-            "age",
-            &["-d".as_ref(), "-i".as_ref(), identity.as_os_str(), file.as_os_str()],
-            b"",
-        );
-        assert_eq!(sha256(&run("zstd", &["-dc".as_ref()], &zst)), recorded(name));
+fn stock_tools_read_every_version() {
+    for (version, name) in ALL {
+        let identity = directory(version).join("identity.txt");
+        for file in ["backup.tar.zst.enc", "index.enc"].map(|file| format!("{name}/{file}")) {
+            let path = directory(version).join(&file);
+            let args = ["-d".as_ref(), "-i".as_ref(), identity.as_os_str(), path.as_os_str()];
+            let zst = run("age", &args, b"");
+            assert_eq!(sha256(&run("zstd", &["-dc".as_ref()], &zst)), recorded(version, &file));
+        }
     }
 }
 
 #[test]
-fn version_1_lists_as_it_did() {
-    for name in ["complete", "partial"] {
-        let (identity, directory) = (v1().join("identity.txt"), v1().join(name));
+fn every_version_lists_as_it_did() {
+    for (version, name) in ALL {
+        let (identity, place) = (directory(version).join("identity.txt"), directory(version).join(name));
         let args = [
             "artifact",
             "list",
             "-i",
             identity.to_str().unwrap(),
-            directory.to_str().unwrap(),
+            place.to_str().unwrap(),
         ];
         let output = command(&args, &[]).output().unwrap();
         assert!(output.status.success());
-        let recorded = fs::read_to_string(v1().join(format!("{name}.list"))).unwrap();
+        let recorded = fs::read_to_string(directory(version).join(format!("{name}.list"))).unwrap();
         // Problems go to standard error, so the two mix in no order.
         let mut lines: Vec<&str> = recorded.lines().collect();
         let printed = [output.stdout, output.stderr].concat();
@@ -103,7 +104,7 @@ fn version_1_lists_as_it_did() {
 #[test]
 fn version_1_unpacks() {
     let dir = temp_dir("vectors");
-    let (files, keys) = open("complete");
+    let (files, keys) = open("v1", "complete");
     let target = dir.path().join("out");
     let chosen = ["srv/hello.txt".to_owned(), "srv/hard".to_owned()];
     assert_eq!(
@@ -112,4 +113,19 @@ fn version_1_unpacks() {
     );
     assert_eq!(fs::read(target.join("srv/hello.txt")).unwrap(), b"hello\n");
     assert_eq!(fs::metadata(target.join("srv/hard")).unwrap().len(), 2_520_000);
+}
+
+#[test]
+fn version_2_joins_its_parts() {
+    let dir = temp_dir("vectors");
+    let (files, keys) = open("v2", "parts");
+    let target = dir.path().join("out");
+    let report = unpack(&files, &keys, &["databases".to_owned()], &target, &Gauge::new()).unwrap();
+    assert_eq!(report.entries, 3);
+    let dump = fs::read(target.join("databases/shop.dump")).unwrap();
+    assert!(dump == b"PGDMP all work and no play\n".repeat(1_000_000));
+    assert_eq!(
+        fs::metadata(target.join("databases/w\u{f6}rk.sql")).unwrap().len(),
+        9_000_000
+    );
 }
