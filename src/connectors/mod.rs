@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 pub mod egress;
+pub mod ftp;
 pub mod local;
 pub mod open;
 pub mod private_dir;
@@ -80,7 +81,7 @@ pub struct ProbeReport {
     /// What the server calls itself, for example `OpenSSH_9.2p1 Debian-2+deb12u7`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// How a backup would read it: `ssh-tar` or `sftp`.
+    /// How a backup would read it: `ssh-tar`, `sftp`, `ftps-mlsd`, `ftps-list`, `ftp-mlsd` or `ftp-list`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
     /// Which tar answers on the server, for example `GNU tar 1.34`.
@@ -116,7 +117,7 @@ pub struct ProbedPath {
 /// What a capture did, beyond the items it sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaptureReport {
-    /// `ssh-tar` or `sftp`.
+    /// As [`ProbeReport::transport`].
     pub transport: String,
     /// What the transport could not carry, one sentence each; stands in the manifest.
     pub not_carried: Vec<String>,

@@ -2,9 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use chrono::{DateTime, Utc};
+
 use super::{
     Connector,
     egress::EgressPolicy,
+    ftp::{FtpConnector, FtpSource},
     ssh::{SshConnector, SshSource},
 };
 use crate::domain::{brief::SourceBrief, job::JobError, source::SourceConfig};
@@ -18,6 +21,8 @@ pub struct ConnectorContext {
     pub tmp_dir: PathBuf,
     /// Our own executable, absolute: ssh calls it to ask for a password or passphrase.
     pub askpass: PathBuf,
+    /// When the job began.
+    pub now: DateTime<Utc>,
 }
 
 /// The connector for a source.
@@ -40,6 +45,15 @@ pub fn open(brief: SourceBrief, ctx: ConnectorContext) -> Result<Box<dyn Connect
                 runs_commands,
             };
             Ok(Box::new(SshConnector::new(source, ctx)?))
+        }
+        SourceConfig::Ftp(config) => {
+            let source = FtpSource {
+                config,
+                credentials,
+                identity,
+                now: ctx.now,
+            };
+            Ok(Box::new(FtpConnector::new(source, ctx.egress)?))
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 
 /// Directories that hold no files of their own: the kernel's and the boot's. Left out, with a note,
-/// when the whole file system is captured; the directories themselves are stored empty.
+/// when the whole file system of a machine is captured; the directories themselves are stored empty.
 pub const PSEUDO: [&[u8]; 4] = [b"/proc", b"/sys", b"/dev", b"/run"];
 
 /// A configured path as the source resolves it.
@@ -99,14 +99,19 @@ impl Roots {
             }
             roots.paths.push(path);
         }
-        if roots.paths.iter().any(|path| path == b"/") {
-            roots.pruned = PSEUDO.map(<[u8]>::to_vec).to_vec();
-            roots.note(
+        roots
+    }
+
+    /// Leaves out the content of [`PSEUDO`] if `/` is captured: for sources whose `/` is that of a system.
+    pub fn without_pseudo(mut self) -> Self {
+        if self.paths.iter().any(|path| path == b"/") {
+            self.pruned = PSEUDO.map(<[u8]>::to_vec).to_vec();
+            self.note(
                 b"/",
                 "the content of /proc, /sys, /dev and /run is left out: it exists only while the system runs",
             );
         }
-        roots
+        self
     }
 
     /// True if `path` (absolute) is below a directory whose content is not read.
@@ -137,7 +142,7 @@ mod tests {
             })
             .collect();
         let excludes: Vec<_> = exclude.iter().map(|text| (*text).to_owned()).collect();
-        Roots::plan(&resolved, b"/home/u", &ExcludeSet::new(&excludes).unwrap())
+        Roots::plan(&resolved, b"/home/u", &ExcludeSet::new(&excludes).unwrap()).without_pseudo()
     }
 
     fn paths(roots: &Roots) -> Vec<&str> {

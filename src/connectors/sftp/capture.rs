@@ -43,7 +43,7 @@ async fn run(client: Arc<SftpClient>, source: &SftpSource<'_>, sink: &CaptureSin
     for include in source.includes {
         resolved.push(roots::resolve(&client, source.place, include, &login_dir).await?);
     }
-    let roots = Roots::plan(&resolved, &login_dir, source.excludes);
+    let roots = Roots::plan(&resolved, &login_dir, source.excludes).without_pseudo();
     for note in &roots.notes {
         sink.send(Captured::Problem(note.clone())).await?;
     }

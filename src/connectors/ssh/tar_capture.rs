@@ -62,7 +62,7 @@ pub async fn capture(
 ) -> Result<CaptureReport, JobError> {
     let looking = cancel.run_until_cancelled(tar_roots::resolve(source.session, source.includes));
     let (login_dir, resolved) = looking.await.ok_or_else(cancelled)??;
-    let mut roots = Roots::plan(&resolved, &login_dir, source.excludes);
+    let mut roots = Roots::plan(&resolved, &login_dir, source.excludes).without_pseudo();
     for note in &roots.notes {
         sink.send(Captured::Problem(note.clone())).await?;
     }

@@ -57,6 +57,17 @@ pub(super) fn check_exclude(globs: &[String], errors: &mut Vec<FieldError>) {
     check_list("/config/exclude", globs, fault, errors);
 }
 
+/// Authorities in PEM. Whether each can be used is seen when it is: rules for that are not ours.
+pub(super) fn check_ca(pointer: &str, ca: &str, errors: &mut Vec<FieldError>) {
+    const MAX_CA: usize = 256 * 1024;
+    if ca.len() > MAX_CA {
+        errors.push(FieldError::new(pointer, "is longer than 256 KiB"));
+    } else if !ca.contains("-----BEGIN CERTIFICATE-----") || !ca.contains("-----END CERTIFICATE-----") {
+        let fault = "must be certificates in PEM form (-----BEGIN CERTIFICATE-----)";
+        errors.push(FieldError::new(pointer, fault));
+    }
+}
+
 fn check_list(pointer: &str, list: &[String], fault_of: impl Fn(&str) -> Option<String>, errors: &mut Vec<FieldError>) {
     if list.len() > MAX_PATTERNS {
         errors.push(FieldError::new(pointer, format!("at most {MAX_PATTERNS} entries")));

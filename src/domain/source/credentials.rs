@@ -85,6 +85,7 @@ impl SourceKind {
     pub fn credentials(self) -> &'static [CredentialField] {
         match self {
             Self::Ssh | Self::Sftp => CredentialField::ALL,
+            Self::Ftp => &[CredentialField::Password],
         }
     }
 }
@@ -126,7 +127,7 @@ impl Credentials {
                 Some("is longer than 64 KiB".to_owned())
             } else if value.contains('\0') {
                 Some("has a NUL byte".to_owned())
-            } else if !field.is_private_key() && value.contains('\n') {
+            } else if !field.is_private_key() && value.contains(['\r', '\n']) {
                 Some("has a line break".to_owned())
             } else {
                 None

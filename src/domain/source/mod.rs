@@ -8,9 +8,11 @@ use super::field_error::FieldError;
 mod checks;
 mod credentials;
 pub mod fingerprint;
+mod ftp;
 mod ssh;
 
 pub use credentials::{CredentialField, Credentials};
+pub use ftp::{FtpConfig, FtpTls};
 pub use ssh::{JumpConfig, SshConfig};
 
 /// The kind of a source; it decides the connector.
@@ -21,17 +23,20 @@ pub enum SourceKind {
     Ssh,
     /// An account that serves SFTP; no command is ever run.
     Sftp,
+    /// An account on an FTP server, with TLS unless told otherwise.
+    Ftp,
 }
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp];
+    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp];
 
     /// The stable text form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ssh => "ssh",
             Self::Sftp => "sftp",
+            Self::Ftp => "ftp",
         }
     }
 }
@@ -58,6 +63,8 @@ pub enum SourceConfig {
     Ssh(SshConfig),
     /// Of kind [`SourceKind::Sftp`].
     Sftp(SshConfig),
+    /// Of kind [`SourceKind::Ftp`].
+    Ftp(FtpConfig),
 }
 
 /// A machine that a connection is made to: host as the user wrote it, and port.
@@ -84,6 +91,7 @@ impl<'de> DeserializeSeed<'de> for SourceKind {
         Ok(match self {
             Self::Ssh => SourceConfig::Ssh(Deserialize::deserialize(from)?),
             Self::Sftp => SourceConfig::Sftp(Deserialize::deserialize(from)?),
+            Self::Ftp => SourceConfig::Ftp(Deserialize::deserialize(from)?),
         })
     }
 }
@@ -94,35 +102,40 @@ impl SourceConfig {
         match self {
             Self::Ssh(_) => SourceKind::Ssh,
             Self::Sftp(_) => SourceKind::Sftp,
+            Self::Ftp(_) => SourceKind::Ftp,
         }
     }
 
     /// Every fault of the configuration and of the credentials that go with it; empty if both are
     /// acceptable. Pointers are relative to the request's root (`/config/host`).
     pub fn validate(&self, credentials: &Credentials) -> Vec<FieldError> {
-        let (Self::Ssh(config) | Self::Sftp(config)) = self;
-        let mut errors = config.validate();
+        let (mut errors, logins) = match self {
+            Self::Ssh(config) | Self::Sftp(config) => (config.validate(), config.validate_logins(credentials)),
+            Self::Ftp(config) => (config.validate(), config.validate_login(credentials)),
+        };
         errors.extend(credentials.validate(self.kind()));
-        errors.extend(config.validate_logins(credentials));
+        errors.extend(logins);
         errors
     }
 
     /// The machine whose identity is approved as the target's.
     pub fn target(&self) -> Machine<'_> {
-        let (Self::Ssh(config) | Self::Sftp(config)) = self;
-        Machine {
-            host: &config.host,
-            port: config.port,
-        }
+        let (host, port) = match self {
+            Self::Ssh(config) | Self::Sftp(config) => (&config.host, config.port),
+            Self::Ftp(config) => (&config.host, config.port),
+        };
+        Machine { host, port }
     }
 
     /// The machine that the connection goes through, if there is one.
     pub fn jump(&self) -> Option<Machine<'_>> {
-        let (Self::Ssh(config) | Self::Sftp(config)) = self;
-        config.jump.as_ref().map(|jump| Machine {
-            host: &jump.host,
-            port: jump.port,
-        })
+        match self {
+            Self::Ssh(config) | Self::Sftp(config) => config.jump.as_ref().map(|jump| Machine {
+                host: &jump.host,
+                port: jump.port,
+            }),
+            Self::Ftp(_) => None,
+        }
     }
 }
 

@@ -1,0 +1,179 @@
+//! One directory, listed to its end before anything of it is used: over FTP a listing that waits for its
+//! reader is one that the server breaks off. It is kept as the lines that came.
+
+use std::collections::HashMap;
+
+use bytes::BytesMut;
+use chrono::{DateTime, Utc};
+
+use super::{
+    connection::Connection,
+    dos_list,
+    error::FtpError,
+    listed::{Kind, Listed},
+    mlsd, unix_list,
+};
+use crate::domain::escaped::escape;
+
+/// Longest listing of one directory, in bytes: some 300,000 names.
+const MAX_LISTING: usize = 32 * 1024 * 1024;
+/// What a listing is first given room for, in bytes.
+const FIRST_ROOM: usize = 8 * 1024;
+
+/// What is in a directory.
+#[derive(Debug)]
+pub struct Listing {
+    raw: Vec<u8>,
+    format: Format,
+    /// Targets of links, where the listing for programs does not tell them.
+    targets: HashMap<Vec<u8>, Vec<u8>>,
+    now: DateTime<Utc>,
+    /// The server would not list hidden files when asked to.
+    pub without_hidden: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Mlsd,
+    List,
+}
+
+impl Listing {
+    /// Lists a directory.
+    ///
+    /// # Errors
+    /// `Refused` if the directory cannot be read; `Limit` if there is too much in it.
+    pub async fn of(connection: &mut Connection, path: &[u8], now: DateTime<Utc>) -> Result<Self, FtpError> {
+        if connection.features.mlsd {
+            match read(connection, path, None, ("MLSD", path)).await {
+                Ok(raw) => return Self::with_targets(connection, path, raw, now).await,
+                Err(FtpError::Refused(reply)) if reply.is_unsupported() => connection.features.mlsd = false,
+                Err(error) => return Err(error),
+            }
+        }
+        Self::classic(connection, path, now).await
+    }
+
+    /// `LIST` in the directory itself: as an argument, a name could be taken for options or patterns.
+    async fn classic(connection: &mut Connection, path: &[u8], now: DateTime<Utc>) -> Result<Self, FtpError> {
+        let of = |raw: Vec<u8>, without_hidden| Self {
+            raw,
+            format: Format::List,
+            targets: HashMap::new(),
+            now,
+            without_hidden,
+        };
+        match read(connection, path, Some(path), ("LIST", b"-a")).await {
+            // At least the directory itself is in it, where `-a` is understood.
+            Ok(raw) if !raw.is_empty() => return Ok(of(raw, false)),
+            Ok(_) => {}
+            Err(FtpError::Refused(reply)) if reply.is_unsupported() || reply.code == 550 => {}
+            Err(error) => return Err(error),
+        }
+        let plain = of(read(connection, path, Some(path), ("LIST", b"")).await?, true);
+        // Where names have no dots in front that hide them, nothing is missing.
+        let hides = plain.lines().any(|line| line.is_ok_and(|listed| listed.facts.mode.is_some()));
+        Ok(Self {
+            without_hidden: hides,
+            ..plain
+        })
+    }
+
+    async fn with_targets(
+        connection: &mut Connection,
+        path: &[u8],
+        raw: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, FtpError> {
+        let mut listing = Self {
+            raw,
+            format: Format::Mlsd,
+            targets: HashMap::new(),
+            now,
+            without_hidden: false,
+        };
+        let is_bare_link = |listed: Listed| listed.facts.kind == Kind::Symlink(None);
+        if listing.lines().any(|line| line.is_ok_and(is_bare_link)) {
+            match Self::classic(connection, path, now).await {
+                Ok(classic) => {
+                    let links = classic.lines().flatten().filter_map(|listed| match listed.facts.kind {
+                        Kind::Symlink(Some(target)) => Some((listed.name, target)),
+                        _ => None,
+                    });
+                    listing.targets = links.collect();
+                }
+                Err(FtpError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Every name, or the line that makes no sense.
+    pub fn lines(&self) -> impl Iterator<Item = Result<Listed, String>> {
+        let lines = self.raw.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        lines.filter_map(|line| self.line(line))
+    }
+
+    fn line(&self, line: &[u8]) -> Option<Result<Listed, String>> {
+        if line.is_empty() {
+            return None;
+        }
+        let parsed = match self.format {
+            Format::Mlsd => mlsd::parse(line),
+            // `total 12` stands above what `ls` prints.
+            Format::List if line.starts_with(b"total ") => return None,
+            Format::List if line[0].is_ascii_digit() => dos_list::parse(line),
+            Format::List => unix_list::parse(line, self.now),
+        };
+        Some(match parsed {
+            Ok(mut listed) => {
+                if listed.facts.kind == Kind::Symlink(None) {
+                    listed.facts.kind = Kind::Symlink(self.targets.get(&listed.name).cloned());
+                }
+                Ok(listed)
+            }
+            Err(_) => Err(escape(line).chars().take(200).collect()),
+        })
+    }
+
+    /// What the listing says about the directory itself, where it has a line for it.
+    pub fn itself(&self) -> Option<Listed> {
+        let mut lines = self.lines().flatten();
+        lines.find(|listed| listed.facts.kind == Kind::Dots && !listed.name.ends_with(b".."))
+    }
+}
+
+async fn read(
+    connection: &mut Connection,
+    path: &[u8],
+    enter: Option<&[u8]>,
+    command: (&str, &[u8]),
+) -> Result<Vec<u8>, FtpError> {
+    let enter = enter.map(|path| ("CWD", path));
+    let (answers, port) = connection.passive(enter.as_slice()).await?;
+    if let Some(refusal) = answers.into_iter().find(|answer| !answer.is_positive()) {
+        return Err(FtpError::Refused(refusal));
+    }
+    let mut transfer = connection.start(port, 0, command).await?;
+    let mut raw = BytesMut::with_capacity(FIRST_ROOM);
+    while transfer.read(&mut raw).await? > 0 {
+        if raw.len() > MAX_LISTING {
+            return Err(FtpError::Limit(format!(
+                "the listing of {} is longer than {} MiB",
+                escape(path),
+                MAX_LISTING / 1024 / 1024
+            )));
+        }
+        if raw.capacity() == raw.len() {
+            raw.reserve(raw.len());
+        }
+    }
+    let reply = connection.finish(transfer).await?.positive()?;
+    // vsftpd lists nothing in a directory that it may not read, and calls that a success.
+    match reply.says(&["failed to open"]) {
+        true => Err(FtpError::Refused(reply)),
+        false => Ok(raw.into()),
+    }
+}
