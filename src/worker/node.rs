@@ -211,6 +211,7 @@ impl Node {
             egress: self.egress.clone(),
             tmp_dir: self.config.tmp_dir.clone(),
             askpass: self.askpass.clone(),
+            now: self.clock.now(),
         }
     }
 

@@ -95,6 +95,7 @@ async fn capture_into(
         egress: Arc::new(EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()])),
         tmp_dir: tmp.path().to_owned(),
         askpass: PathBuf::from(env!("CARGO_BIN_EXE_xvault")),
+        now: chrono::Utc::now(),
     };
     let result = SshConnector::new(source, ctx).unwrap().capture(sink, cancel).await;
     assert_eq!(

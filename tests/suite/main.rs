@@ -15,6 +15,7 @@ mod documents;
 #[allow(dead_code, reason = "the harness offers what any module of the suite may need")]
 mod support;
 
+mod capture_ftp;
 mod capture_sftp;
 mod capture_sftp_hostile;
 mod capture_ssh;

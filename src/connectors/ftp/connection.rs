@@ -1,6 +1,7 @@
 //! A connection that is logged in: questions about paths, and data connections.
 
 use std::{
+    borrow::Cow,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -49,7 +50,10 @@ impl DataRoute {
         if let Some(what) = self.egress.forbidden(self.address) {
             return Err(FtpError::Stopped(JobError::new(
                 ErrorCode::AddressForbidden,
-                format!("data connections lead to {}, an address workers must not reach ({what})", self.address),
+                format!(
+                    "data connections lead to {}, an address workers must not reach ({what})",
+                    self.address
+                ),
                 "Use a public address, or ask the operator to add the range to XVAULT_EGRESS_ALLOW.",
             )));
         }
@@ -68,6 +72,8 @@ pub struct Connection {
     route: DataRoute,
     /// What the server can do.
     pub features: Features,
+    /// Whether it takes byte 255 for the beginning of a Telnet command, once that was asked.
+    telnet: Option<bool>,
 }
 
 /// A transfer under way.
@@ -98,12 +104,40 @@ impl Connection {
             control,
             route,
             features,
+            telnet: None,
         }
+    }
+
+    /// A path as it has to be sent. FTP stands on Telnet, where byte 255 means something and is doubled in data.
+    /// Not every server knows: one that does understands a command with a refusal of Telnet's in front.
+    pub async fn wire<'a>(&mut self, path: &'a [u8]) -> Result<Cow<'a, [u8]>, FtpError> {
+        const DONT_ECHO: [u8; 3] = [255, 254, 1];
+        if !path.contains(&255) {
+            return Ok(path.into());
+        }
+        let telnet = match self.telnet {
+            Some(known) => known,
+            None => self.control.ask_behind(&DONT_ECHO, "NOOP").await?.is_positive(),
+        };
+        self.telnet = Some(telnet);
+        Ok(match telnet {
+            false => path.into(),
+            true => path
+                .iter()
+                .flat_map(|byte| std::iter::repeat_n(*byte, 1 + usize::from(*byte == 255)))
+                .collect(),
+        })
     }
 
     /// One command and its answer.
     pub async fn ask(&mut self, verb: &str, argument: &[u8]) -> Result<Reply, FtpError> {
         self.control.ask(verb, argument).await
+    }
+
+    /// One command about a path and its answer.
+    pub async fn ask_about(&mut self, verb: &str, path: &[u8]) -> Result<Reply, FtpError> {
+        let path = self.wire(path).await?;
+        self.control.ask(verb, &path).await
     }
 
     /// Asks `questions` and for a port to fetch data from, in one piece. Returns the answers and the port.
@@ -149,7 +183,9 @@ impl Connection {
     async fn begin(&mut self, stream: TcpStream) -> Result<Transfer, FtpError> {
         let Some(tls) = self.route.tls.clone() else {
             return match self.control.reply().await? {
-                reply if reply.is_preliminary() => Ok(Transfer { stream: Box::new(stream) }),
+                reply if reply.is_preliminary() => Ok(Transfer {
+                    stream: Box::new(stream),
+                }),
                 reply => Err(not_begun(reply)),
             };
         };
@@ -170,7 +206,9 @@ impl Connection {
                     },
                 }
                 if let Some(stream) = agreed.take_if(|_| begun) {
-                    return Ok(Transfer { stream: Box::new(stream) });
+                    return Ok(Transfer {
+                        stream: Box::new(stream),
+                    });
                 }
             }
         };
@@ -182,8 +220,10 @@ impl Connection {
         if matches!(error.code, ErrorCode::IdentityChanged | ErrorCode::IdentityNotTrusted) {
             return FtpError::Stopped(error);
         }
+        let mut begun = begun;
         let mut words = self.control.reply_within(LAST_WORDS).await;
         if !begun && words.as_ref().is_ok_and(Reply::is_preliminary) {
+            begun = true;
             words = self.control.reply_within(LAST_WORDS).await;
         }
         match words {
@@ -193,6 +233,8 @@ impl Connection {
                 "It wants data connections to resume the TLS session of the control connection, and did not \
                  accept that they did. A server that restarts its TLS for each connection can cause this.",
             )),
+            // It refuses the file, and hung up on the data connection for that reason.
+            Ok(reply) if !begun && !reply.is_preliminary() => not_begun(reply),
             Ok(reply) => FtpError::Lost(format!("no TLS on the data connection: {reply}")),
             Err(_) => FtpError::Lost(format!("no TLS on the data connection: {}", error.message)),
         }

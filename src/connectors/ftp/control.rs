@@ -35,7 +35,9 @@ impl Control {
     pub fn into_stream(self) -> Result<Box<dyn Stream>, FtpError> {
         match self.stream.buffer() {
             [] => Ok(self.stream.into_inner()),
-            _ => Err(FtpError::Protocol("it goes on in clear text after agreeing to TLS".into())),
+            _ => Err(FtpError::Protocol(
+                "it goes on in clear text after agreeing to TLS".into(),
+            )),
         }
     }
 
@@ -57,9 +59,13 @@ impl Control {
             }
             text.extend_from_slice(b"\r\n");
         }
+        self.write(&text).await
+    }
+
+    async fn write(&mut self, text: &[u8]) -> Result<(), FtpError> {
         let stream = self.stream.get_mut();
         let sending = async {
-            stream.write_all(&text).await?;
+            stream.write_all(text).await?;
             stream.flush().await
         };
         match tokio::time::timeout(STALL, sending).await {
@@ -81,6 +87,12 @@ impl Control {
     /// One command and its answer.
     pub async fn ask(&mut self, verb: &str, argument: &[u8]) -> Result<Reply, FtpError> {
         self.send(&[(verb, argument)]).await?;
+        self.reply().await
+    }
+
+    /// One command behind bytes that are no part of it, and its answer.
+    pub async fn ask_behind(&mut self, before: &[u8], verb: &str) -> Result<Reply, FtpError> {
+        self.write(&[before, verb.as_bytes(), b"\r\n"].concat()).await?;
         self.reply().await
     }
 }

@@ -7,10 +7,11 @@ use tokio::task::JoinSet;
 use super::{
     connection::Connection,
     dial::Dialer,
+    error::FtpError,
     patience::Patience,
     tasks::{Task, Tasks},
 };
-use crate::domain::job::JobError;
+use crate::domain::{error_code::ErrorCode, job::JobError};
 
 /// Starts `workers` of them. The first has a connection; each other makes one when it has something to do, and
 /// leaves its work to the rest if the server does not want it.
@@ -55,37 +56,29 @@ impl Worker {
         let mut patience = Patience::default();
         loop {
             let before = task.progress();
-            let error = match self.connected().await {
-                Err(error) if !self.wanted || error.code == crate::domain::error_code::ErrorCode::SourceBusy => {
+            let error = match self.connect().await {
+                Ok(mut connection) => match task.run(&mut connection).await {
+                    Ok(in_step) => {
+                        self.connection = in_step.then_some(connection);
+                        self.tasks.done();
+                        return true;
+                    }
+                    Err(error) if error.is_of_connection() => error,
+                    Err(error) => return self.give_up(task, error).await,
+                },
+                // The server has enough of us, or lets only those in that it knows.
+                Err(error) if !self.wanted || error.code == ErrorCode::SourceBusy => {
                     match self.tasks.resign(task) {
                         Ok(()) => return false,
                         Err(own) => task = own,
                     }
-                    self.wanted = true;
-                    if !error.code.is_transient() {
-                        return self.give_up(task, error.into()).await;
-                    }
                     error.into()
                 }
-                Err(error) if !error.code.is_transient() => return self.give_up(task, error.into()).await,
                 Err(error) => error.into(),
-                Ok(connection) => match task.run(connection).await {
-                    Ok(in_step) => {
-                        if !in_step {
-                            self.connection = None;
-                        }
-                        self.tasks.done();
-                        return true;
-                    }
-                    Err(error) => {
-                        self.connection = None;
-                        if !error.is_of_connection() {
-                            return self.give_up(task, error).await;
-                        }
-                        error
-                    }
-                },
             };
+            if matches!(&error, FtpError::Stopped(error) if !error.code.is_transient()) {
+                return self.give_up(task, error).await;
+            }
             if task.progress() > before {
                 patience.restore();
             }
@@ -95,16 +88,17 @@ impl Worker {
         }
     }
 
-    async fn connected(&mut self) -> Result<&mut Connection, JobError> {
+    /// The connection, or a new one.
+    async fn connect(&mut self) -> Result<Connection, JobError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.dialer.connect().await?,
         };
         self.wanted = true;
-        Ok(self.connection.insert(connection))
+        Ok(connection)
     }
 
-    async fn give_up(&mut self, mut task: Task, error: super::error::FtpError) -> bool {
+    async fn give_up(&mut self, mut task: Task, error: FtpError) -> bool {
         task.fail(error).await;
         self.tasks.done();
         true

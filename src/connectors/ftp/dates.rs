@@ -24,7 +24,12 @@ pub fn exact(text: &[u8]) -> Option<Mtime> {
         number(&whole[12..])?,
     )?;
     if !fraction.is_empty() {
-        let digits: Vec<u8> = fraction.iter().copied().chain(std::iter::repeat(b'0')).take(9).collect();
+        let digits: Vec<u8> = fraction
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(b'0'))
+            .take(9)
+            .collect();
         time.nanos = number(&digits)?;
     }
     Some(time)
@@ -33,7 +38,11 @@ pub fn exact(text: &[u8]) -> Option<Mtime> {
 /// The number of a month by its English name, from 1.
 pub fn month(name: &[u8]) -> Option<u32> {
     let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
-    MONTHS.iter().zip(1..).find(|(month, _)| **month == name).map(|(_, at)| at)
+    MONTHS
+        .iter()
+        .zip(1..)
+        .find(|(month, _)| **month == name)
+        .map(|(_, at)| at)
 }
 
 /// `10:30`
@@ -79,8 +88,18 @@ mod tests {
         let time = exact(b"20261122103005").unwrap();
         assert_eq!((time.seconds, time.nanos), (seconds("2026-11-22T10:30:05Z"), 0));
         assert_eq!(exact(b"20261122103005.25").unwrap().nanos, 250_000_000);
-        assert_eq!(exact(b"20161231235960").unwrap().seconds, seconds("2016-12-31T23:59:59Z"));
-        for text in ["", "2026112210300", "20261322103005", "2026112210300x", "20261122103005.x", "-0261122103005"] {
+        assert_eq!(
+            exact(b"20161231235960").unwrap().seconds,
+            seconds("2016-12-31T23:59:59Z")
+        );
+        for text in [
+            "",
+            "2026112210300",
+            "20261322103005",
+            "2026112210300x",
+            "20261122103005.x",
+            "-0261122103005",
+        ] {
             assert_eq!(exact(text.as_bytes()), None, "{text}");
         }
     }

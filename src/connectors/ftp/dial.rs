@@ -140,7 +140,10 @@ impl Dialer {
     }
 
     async fn secure(&self, mut control: Control, tls: &TlsClient) -> Result<Control, JobError> {
-        let answer = control.ask("AUTH", b"TLS").await.map_err(|error| self.before_login(error))?;
+        let answer = control
+            .ask("AUTH", b"TLS")
+            .await
+            .map_err(|error| self.before_login(error))?;
         if !matches!(answer.code, 234 | 334) {
             return Err(JobError::new(
                 ErrorCode::TlsFailed,
@@ -149,7 +152,9 @@ impl Dialer {
                  everything, the password too, travels readable.",
             ));
         }
-        let stream = control.into_stream().map_err(|error| error.into_job_error(&self.place))?;
+        let stream = control
+            .into_stream()
+            .map_err(|error| error.into_job_error(&self.place))?;
         Ok(Control::new(Box::new(tls.handshake(stream).await?)))
     }
 
@@ -157,7 +162,10 @@ impl Dialer {
     pub async fn login(&self, reached: Reached) -> Result<Connection, JobError> {
         let Reached { mut control, route, .. } = reached;
         let broke = |error: FtpError| self.before_login(error);
-        let mut answer = control.ask("USER", self.source.config.user.as_bytes()).await.map_err(broke)?;
+        let mut answer = control
+            .ask("USER", self.source.config.user.as_bytes())
+            .await
+            .map_err(broke)?;
         if answer.code == 331 {
             let password = self.source.credentials.get(CredentialField::Password);
             let password = password.map_or("", |password| password.expose_secret());
@@ -177,7 +185,10 @@ impl Dialer {
             if !answer.is_positive() {
                 return Err(FtpError::Stopped(JobError::new(
                     ErrorCode::TlsFailed,
-                    format!("{} does not encrypt data connections (it answered {answer})", self.place),
+                    format!(
+                        "{} does not encrypt data connections (it answered {answer})",
+                        self.place
+                    ),
                     "Allow PROT P in the FTP server's settings.",
                 )));
             }

@@ -71,15 +71,28 @@ mod tests {
     #[test]
     fn lines_of_iis() {
         let listed = parse(b"11-22-26  12:30AM       <DIR>           blank in front").unwrap();
-        assert_eq!((listed.name.as_slice(), listed.facts.kind), (&b" blank in front"[..], Kind::Directory));
+        assert_eq!(
+            (listed.name.as_slice(), listed.facts.kind),
+            (&b" blank in front"[..], Kind::Directory)
+        );
         let listed = parse(b"11-22-1998  01:30PM                 4711 a  b.txt").unwrap();
-        assert_eq!((listed.name.as_slice(), listed.facts.size), (&b"a  b.txt"[..], Some(4711)));
+        assert_eq!(
+            (listed.name.as_slice(), listed.facts.size),
+            (&b"a  b.txt"[..], Some(4711))
+        );
         assert_eq!(listed.facts.mtime.unwrap().seconds, 911_741_400);
     }
 
     #[test]
     fn lines_without_sense() {
-        for line in ["", "11-22-26", "11-22-26 10:30AM", "11-22-26 10:30AM 12", "13-22-26 10:30AM 12 a", "11-22-26 10:30AM x a"] {
+        for line in [
+            "",
+            "11-22-26",
+            "11-22-26 10:30AM",
+            "11-22-26 10:30AM 12",
+            "13-22-26 10:30AM 12 a",
+            "11-22-26 10:30AM x a",
+        ] {
             assert_eq!(parse(line.as_bytes()), Err(Senseless), "{line}");
         }
     }

@@ -65,7 +65,10 @@ async fn file(
             }
             Part::Data(data) => sink.send(Captured::Data(data)).await?,
             Part::End(end) => return Ok(sink.end(end).await?),
-            Part::Problem(kind, message) => return Ok(sink.problem(kind, path.as_bytes(), message).await?),
+            Part::Problem(kind, message) => {
+                let absolute = [b"/", path.as_bytes()].concat();
+                return Ok(sink.problem(kind, &absolute, message).await?);
+            }
             Part::Failed(error) => return Err(error),
         }
     }

@@ -46,14 +46,24 @@ mod tests {
 
     #[test]
     fn feat_of_proftpd_and_of_servers_without_it() {
-        let lines = ["Features:", " AUTH TLS", " MDTM", " MLST modify*;perm*;", " UTF8", "End"];
+        let lines = [
+            "Features:",
+            " AUTH TLS",
+            " MDTM",
+            " MLST modify*;perm*;",
+            " UTF8",
+            "End",
+        ];
         let reply = Reply {
             code: 211,
             lines: lines.iter().map(|line| line.as_bytes().to_vec()).collect(),
         };
         let features = Features::read(&reply);
         assert!(features.mlsd && features.mdtm && features.utf8 && !features.size);
-        let features = Features::read(&Reply { code: 500, lines: vec![] });
+        let features = Features::read(&Reply {
+            code: 500,
+            lines: vec![],
+        });
         assert!(!features.mlsd && features.mdtm && features.size);
     }
 }

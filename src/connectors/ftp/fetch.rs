@@ -111,12 +111,16 @@ impl Fetch {
 
     /// One transfer. `None` if another one is needed.
     async fn once(&mut self, connection: &mut Connection) -> Result<Option<bool>, FtpError> {
-        let path = self.path.clone();
+        let path = connection.wire(&self.path).await?.into_owned();
         let resumes = self.received > 0;
         let ask_size = connection.features.size && (self.size.is_none() || resumes);
         let ask_time = connection.features.mdtm && (!self.exact || resumes);
         let asked = [("SIZE", ask_size), ("MDTM", ask_time)];
-        let questions: Vec<_> = asked.iter().filter(|(_, ask)| *ask).map(|(verb, _)| (*verb, &path[..])).collect();
+        let questions: Vec<_> = asked
+            .iter()
+            .filter(|(_, ask)| *ask)
+            .map(|(verb, _)| (*verb, &path[..]))
+            .collect();
         let (answers, port) = connection.passive(&questions).await?;
         let mut answers = answers.iter();
         let size = ask_size.then(|| answers.next()).flatten();
@@ -212,7 +216,8 @@ impl Fetch {
             if self.tries < TRIES {
                 return Ok(None);
             }
-            self.broken_off(&format!("the server broke the transfer off: {reply}")).await?;
+            self.broken_off(&format!("the server broke the transfer off: {reply}"))
+                .await?;
             return Ok(Some(true));
         }
         self.judge(connection).await
@@ -254,7 +259,7 @@ impl Fetch {
         }
         let mut now = None;
         if connection.features.size {
-            let reply = connection.ask("SIZE", &self.path).await?;
+            let reply = connection.ask_about("SIZE", &self.path).await?;
             now = number::<u64>(reply.last()).filter(|_| reply.code == 213);
         }
         let short = |size: u64| self.received < size;
@@ -269,13 +274,14 @@ impl Fetch {
             self.whole(FileEnd::Changed).await?;
         } else {
             if connection.features.mdtm {
-                let reply = connection.ask("MDTM", &self.path).await?;
+                let reply = connection.ask_about("MDTM", &self.path).await?;
                 self.mtime = dates::exact(reply.last()).filter(|_| reply.code == 213).or(self.mtime);
             }
             // It changed between listing and reading, and is stored as it is now.
             let settled = now.is_none_or(|now| now == self.received);
             self.size = Some(self.received);
-            self.whole(if settled { FileEnd::Complete } else { FileEnd::Changed }).await?;
+            self.whole(if settled { FileEnd::Complete } else { FileEnd::Changed })
+                .await?;
         }
         Ok(Some(true))
     }
@@ -304,9 +310,13 @@ impl Fetch {
         } else if reply.says(&["denied", "permission"]) || !connection.features.size {
             false
         } else {
-            connection.ask("SIZE", &self.path).await?.code == 550
+            connection.ask_about("SIZE", &self.path).await?.code == 550
         };
-        let kind = if vanished { ProblemKind::Vanished } else { ProblemKind::Unreadable };
+        let kind = if vanished {
+            ProblemKind::Vanished
+        } else {
+            ProblemKind::Unreadable
+        };
         self.send(Part::Problem(kind, reply.to_string())).await
     }
 
@@ -322,7 +332,11 @@ impl Fetch {
 
     async fn send(&mut self, part: Part) -> Result<(), FtpError> {
         self.parts.send(part).await.map_err(|_| {
-            FtpError::Stopped(JobError::new(ErrorCode::Internal, "whoever takes the files stopped", ""))
+            FtpError::Stopped(JobError::new(
+                ErrorCode::Internal,
+                "whoever takes the files stopped",
+                "",
+            ))
         })
     }
 }

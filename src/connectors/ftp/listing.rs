@@ -1,7 +1,7 @@
 //! One directory, listed to its end before anything of it is used: over FTP a listing that waits for its
 //! reader is one that the server breaks off. It is kept as the lines that came.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::BytesMut;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use super::{
     connection::Connection,
     dos_list,
     error::FtpError,
-    listed::{Kind, Listed},
+    listed::{Facts, Kind, Listed},
     mlsd, unix_list,
 };
 use crate::domain::escaped::escape;
@@ -25,8 +25,8 @@ const FIRST_ROOM: usize = 8 * 1024;
 pub struct Listing {
     raw: Vec<u8>,
     format: Format,
-    /// Targets of links, where the listing for programs does not tell them.
-    targets: HashMap<Vec<u8>, Vec<u8>>,
+    /// What another listing knows better.
+    corrections: BTreeMap<Vec<u8>, Facts>,
     now: DateTime<Utc>,
     /// The server would not list hidden files when asked to.
     pub without_hidden: bool,
@@ -45,8 +45,8 @@ impl Listing {
     /// `Refused` if the directory cannot be read; `Limit` if there is too much in it.
     pub async fn of(connection: &mut Connection, path: &[u8], now: DateTime<Utc>) -> Result<Self, FtpError> {
         if connection.features.mlsd {
-            match read(connection, path, None, ("MLSD", path)).await {
-                Ok(raw) => return Self::with_targets(connection, path, raw, now).await,
+            match read(connection, path, false, "MLSD", None).await {
+                Ok(raw) => return Self::completed(connection, path, raw, now).await,
                 Err(FtpError::Refused(reply)) if reply.is_unsupported() => connection.features.mlsd = false,
                 Err(error) => return Err(error),
             }
@@ -54,32 +54,37 @@ impl Listing {
         Self::classic(connection, path, now).await
     }
 
-    /// `LIST` in the directory itself: as an argument, a name could be taken for options or patterns.
+    /// `LIST` in the directory itself: as an argument, its name could be taken for options or patterns. Behind
+    /// `-a` stands a dot because ProFTPD would list a file called `-a` instead.
     async fn classic(connection: &mut Connection, path: &[u8], now: DateTime<Utc>) -> Result<Self, FtpError> {
         let of = |raw: Vec<u8>, without_hidden| Self {
             raw,
             format: Format::List,
-            targets: HashMap::new(),
+            corrections: BTreeMap::new(),
             now,
             without_hidden,
         };
-        match read(connection, path, Some(path), ("LIST", b"-a")).await {
+        match read(connection, path, true, "LIST", Some(b"-a .")).await {
             // At least the directory itself is in it, where `-a` is understood.
             Ok(raw) if !raw.is_empty() => return Ok(of(raw, false)),
             Ok(_) => {}
             Err(FtpError::Refused(reply)) if reply.is_unsupported() || reply.code == 550 => {}
             Err(error) => return Err(error),
         }
-        let plain = of(read(connection, path, Some(path), ("LIST", b"")).await?, true);
+        let plain = of(read(connection, path, true, "LIST", Some(b"")).await?, true);
         // Where names have no dots in front that hide them, nothing is missing.
-        let hides = plain.lines().any(|line| line.is_ok_and(|listed| listed.facts.mode.is_some()));
+        let hides = plain
+            .lines()
+            .any(|line| line.is_ok_and(|listed| listed.facts.mode.is_some()));
         Ok(Self {
             without_hidden: hides,
             ..plain
         })
     }
 
-    async fn with_targets(
+    /// What `MLSD` of ProFTPD lacks or gets wrong is in its `LIST`: where links lead, links that lead nowhere, and
+    /// that a FIFO (reading which would never end) is no file. So where modes show a Unix, that is asked as well.
+    async fn completed(
         connection: &mut Connection,
         path: &[u8],
         raw: Vec<u8>,
@@ -88,19 +93,19 @@ impl Listing {
         let mut listing = Self {
             raw,
             format: Format::Mlsd,
-            targets: HashMap::new(),
+            corrections: BTreeMap::new(),
             now,
             without_hidden: false,
         };
-        let is_bare_link = |listed: Listed| listed.facts.kind == Kind::Symlink(None);
-        if listing.lines().any(|line| line.is_ok_and(is_bare_link)) {
+        let is_of_unix = |listed: Listed| listed.facts.mode.is_some() && listed.facts.kind != Kind::Dots;
+        if listing.lines().any(|line| line.is_ok_and(is_of_unix)) {
             match Self::classic(connection, path, now).await {
                 Ok(classic) => {
-                    let links = classic.lines().flatten().filter_map(|listed| match listed.facts.kind {
-                        Kind::Symlink(Some(target)) => Some((listed.name, target)),
-                        _ => None,
-                    });
-                    listing.targets = links.collect();
+                    let special = |facts: &Facts| matches!(facts.kind, Kind::Symlink(_) | Kind::Special);
+                    let special = classic.lines().flatten().filter(|listed| special(&listed.facts));
+                    let mut corrections: BTreeMap<_, _> = special.map(|listed| (listed.name, listed.facts)).collect();
+                    corrections.extend(listing.links_to_itself());
+                    listing.corrections = corrections;
                 }
                 Err(FtpError::Refused(_)) => {}
                 Err(error) => return Err(error),
@@ -109,11 +114,41 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Links to the directory that they are in (`www -> .`): ProFTPD leaves those out of `LIST`.
+    fn links_to_itself(&self) -> Vec<(Vec<u8>, Facts)> {
+        let own = self.itself().and_then(|itself| itself.facts.unique);
+        let is_one = |facts: &Facts| facts.kind == Kind::Symlink(None) && own.is_some() && facts.unique == own;
+        let links = self.lines().flatten().filter(|listed| is_one(&listed.facts));
+        let target = || Kind::Symlink(Some(b".".to_vec()));
+        links
+            .map(|Listed { name, facts }| {
+                (
+                    name,
+                    Facts {
+                        kind: target(),
+                        ..facts
+                    },
+                )
+            })
+            .collect()
+    }
+
     /// Every name, or the line that makes no sense.
     pub fn lines(&self) -> impl Iterator<Item = Result<Listed, String>> {
         let lines = self.raw.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        lines.filter_map(|line| self.line(line))
+        let corrected = |line: &Result<Listed, String>| {
+            line.as_ref()
+                .is_ok_and(|listed| self.corrections.contains_key(&listed.name))
+        };
+        let corrections = self.corrections.iter().map(|(name, facts)| {
+            let (name, facts) = (name.clone(), facts.clone());
+            Ok(Listed { name, facts })
+        });
+        lines
+            .filter_map(|line| self.line(line))
+            .filter(move |line| !corrected(line))
+            .chain(corrections)
     }
 
     fn line(&self, line: &[u8]) -> Option<Result<Listed, String>> {
@@ -127,15 +162,7 @@ impl Listing {
             Format::List if line[0].is_ascii_digit() => dos_list::parse(line),
             Format::List => unix_list::parse(line, self.now),
         };
-        Some(match parsed {
-            Ok(mut listed) => {
-                if listed.facts.kind == Kind::Symlink(None) {
-                    listed.facts.kind = Kind::Symlink(self.targets.get(&listed.name).cloned());
-                }
-                Ok(listed)
-            }
-            Err(_) => Err(escape(line).chars().take(200).collect()),
-        })
+        Some(parsed.map_err(|_| escape(line).chars().take(200).collect()))
     }
 
     /// What the listing says about the directory itself, where it has a line for it.
@@ -145,13 +172,17 @@ impl Listing {
     }
 }
 
+/// Reads a listing of `path`: in it, or with it as the argument.
 async fn read(
     connection: &mut Connection,
     path: &[u8],
-    enter: Option<&[u8]>,
-    command: (&str, &[u8]),
+    enter: bool,
+    command: &str,
+    argument: Option<&[u8]>,
 ) -> Result<Vec<u8>, FtpError> {
-    let enter = enter.map(|path| ("CWD", path));
+    let wire = connection.wire(path).await?;
+    let enter = enter.then_some(("CWD", &*wire));
+    let command = (command, argument.unwrap_or(&wire));
     let (answers, port) = connection.passive(enter.as_slice()).await?;
     if let Some(refusal) = answers.into_iter().find(|answer| !answer.is_positive()) {
         return Err(FtpError::Refused(refusal));

@@ -22,7 +22,9 @@ pub fn parse(line: &[u8]) -> Result<Listed, Senseless> {
                 facts.exact = facts.mtime.is_some();
             }
             b"unix.mode" => {
-                let octal = std::str::from_utf8(value).ok().and_then(|text| u32::from_str_radix(text, 8).ok());
+                let octal = std::str::from_utf8(value)
+                    .ok()
+                    .and_then(|text| u32::from_str_radix(text, 8).ok());
                 facts.mode = octal.map(|mode| mode & 0o7777);
             }
             b"unix.uid" | b"unix.owner" => facts.uid = number(value).or(facts.uid),
@@ -78,13 +80,25 @@ mod tests {
         assert_eq!(kind("type=cdir; /srv/www"), Ok(Kind::Dots));
         assert_eq!(kind("type=dir; .."), Ok(Kind::Dots));
         assert_eq!(kind("type=OS.unix=symlink; a"), Ok(Kind::Symlink(None)));
-        assert_eq!(kind("type=OS.unix=slink:/Srv; a"), Ok(Kind::Symlink(Some(b"/Srv".to_vec()))));
+        assert_eq!(
+            kind("type=OS.unix=slink:/Srv; a"),
+            Ok(Kind::Symlink(Some(b"/Srv".to_vec())))
+        );
         assert_eq!(kind("type=OS.unix=chr-1/3; null"), Ok(Kind::Special));
     }
 
     #[test]
     fn lines_without_sense() {
-        for line in ["", "name", "type=file;name", "size=1; a", "type=file; ", "type=file; ../x", "type=file; a\0", "x; a"] {
+        for line in [
+            "",
+            "name",
+            "type=file;name",
+            "size=1; a",
+            "type=file; ",
+            "type=file; ../x",
+            "type=file; a\0",
+            "x; a",
+        ] {
             assert_eq!(parse(line.as_bytes()), Err(Senseless), "{line}");
         }
         assert_eq!(parse(b"type=file;size=-1; \xff").unwrap().facts.size, None);

@@ -30,7 +30,9 @@ fn extended(text: &[u8]) -> Option<u16> {
 fn classic(text: &[u8]) -> Option<u16> {
     let digit_or_comma = |byte: &u8| byte.is_ascii_digit() || *byte == b',';
     let lists = text.split(|byte| !digit_or_comma(byte));
-    let list = lists.into_iter().find(|list| list.split(|byte| *byte == b',').count() == 6)?;
+    let list = lists
+        .into_iter()
+        .find(|list| list.split(|byte| *byte == b',').count() == 6)?;
     let numbers: Option<Vec<u32>> = list.split(|byte| *byte == b',').map(number).collect();
     let [.., high @ 0..=255, low @ 0..=255] = numbers?[..] else {
         return None;
@@ -55,7 +57,10 @@ mod tests {
     fn ports_of_real_servers() {
         assert_eq!(port_of(229, "Entering Extended Passive Mode (|||6446|)"), Some(6446));
         assert_eq!(port_of(229, "Extended Passive Mode Entered (!!!1024!)."), Some(1024));
-        assert_eq!(port_of(227, "Entering Passive Mode (127,0,0,1,25,46)."), Some(25 * 256 + 46));
+        assert_eq!(
+            port_of(227, "Entering Passive Mode (127,0,0,1,25,46)."),
+            Some(25 * 256 + 46)
+        );
         assert_eq!(port_of(227, "Entering Passive Mode. 10,0,0,1,4,1"), Some(1025));
     }
 
@@ -64,7 +69,14 @@ mod tests {
         for text in ["", "(", "(|||)", "(|||0|)", "(|||70000|)", "(|||-1|)", "(|1|2|)"] {
             assert_eq!(port_of(229, text), None, "{text}");
         }
-        for text in ["", "1,2,3,4,5", "1,2,3,4,256,1", "1,2,3,4,,1", "1,2,3,4,0,0", "1,2,3,4,5,6,7"] {
+        for text in [
+            "",
+            "1,2,3,4,5",
+            "1,2,3,4,256,1",
+            "1,2,3,4,,1",
+            "1,2,3,4,0,0",
+            "1,2,3,4,5,6,7",
+        ] {
             assert_eq!(port_of(227, text), None, "{text}");
         }
     }

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    connection::Connection,
-    dial::Dialer,
-    error::FtpError,
-    not_carried, roots,
-};
+use super::{connection::Connection, dial::Dialer, error::FtpError, not_carried, roots};
 use crate::{
     connectors::{HostKey, ProbeReport, ProbedPath, tls::Standing},
     domain::{error_code::ErrorCode, escaped::escape, job::JobError},
@@ -26,7 +21,11 @@ pub async fn probe(dialer: &Dialer) -> Result<ProbeReport, JobError> {
     looking.await.unwrap_or_else(|_| {
         Err(JobError::new(
             ErrorCode::ConnectFailed,
-            format!("{} did not answer everything within {} s", dialer.place(), TIMEOUT.as_secs()),
+            format!(
+                "{} did not answer everything within {} s",
+                dialer.place(),
+                TIMEOUT.as_secs()
+            ),
             "The server or the network is very slow, or the server stalls on purpose.",
         ))
     })

@@ -88,7 +88,9 @@ async fn read_whole(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Reply, F
     let first = line(stream, &mut room).await?;
     let (code, rest) = first.split_at_checked(3).unwrap_or((&first, b""));
     let number = code.iter().all(u8::is_ascii_digit) && code.len() == 3;
-    let parsed = number.then(|| std::str::from_utf8(code).ok()?.parse::<u16>().ok()).flatten();
+    let parsed = number
+        .then(|| std::str::from_utf8(code).ok()?.parse::<u16>().ok())
+        .flatten();
     let Some(parsed) = parsed.filter(|code| (100..700).contains(code)) else {
         return Err(FtpError::Protocol(format!("it answers \"{}\"", shown(&first))));
     };
@@ -120,7 +122,21 @@ async fn line(stream: &mut (impl AsyncBufRead + Unpin), room: &mut usize) -> Res
     if line.last() == Some(&b'\r') {
         line.pop();
     }
+    line.drain(..negotiation(&line));
     Ok(line)
+}
+
+/// How much of the beginning of a line is Telnet, on which FTP stands: `IAC`, a command, and for `WILL`, `WONT`,
+/// `DO` and `DONT` an option.
+fn negotiation(line: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += match line[at..] {
+            [255, 251..=254, _, ..] => 3,
+            [255, 240..=250, ..] => 2,
+            _ => return at,
+        };
+    }
 }
 
 fn shown(bytes: &[u8]) -> String {
@@ -139,14 +155,23 @@ mod tests {
     async fn one_line_and_several() {
         let reply = read_all(b"220 hello \xff\r\n").await.unwrap();
         assert_eq!((reply.code, reply.last()), (220, &b"hello \xff"[..]));
-        let reply = read_all(b"211-Features:\r\n MDTM\r\n211-x\r\n211 End\r\n").await.unwrap();
+        let reply = read_all(b"211-Features:\r\n MDTM\r\n211-x\r\n211 End\r\n")
+            .await
+            .unwrap();
         assert_eq!(reply.lines, [&b"Features:"[..], b" MDTM", b"211-x", b"End"]);
         assert_eq!(read_all(b"226\n").await.unwrap().last(), b"");
+        assert_eq!(read_all(b"\xff\xfc\x01\xff\xf1200 ok\r\n").await.unwrap().code, 200);
     }
 
     #[tokio::test]
     async fn what_is_no_answer() {
-        for text in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"\r\n", b"22\r\n", b"999 x\r\n", b"2\xc3\xa9 x\r\n"] {
+        for text in [
+            &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
+            b"\r\n",
+            b"22\r\n",
+            b"999 x\r\n",
+            b"2\xc3\xa9 x\r\n",
+        ] {
             assert!(matches!(read_all(text).await, Err(FtpError::Protocol(_))), "{text:?}");
         }
         assert!(matches!(read_all(b"220-never ends\r\n").await, Err(FtpError::Lost(_))));

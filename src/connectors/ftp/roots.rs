@@ -71,17 +71,23 @@ pub async fn find(
         facts,
         is_system,
     };
-    let entered = connection.ask("CWD", &path).await?;
+    let entered = connection.ask_about("CWD", &path).await?;
     if entered.is_positive() {
         return match Listing::of(connection, &path, source.now).await {
-            Ok(listing) => Ok(found(Facts::of(Kind::Directory), path == b"/" && is_of_system(&listing))),
+            Ok(listing) => Ok(found(
+                Facts::of(Kind::Directory),
+                path == b"/" && is_of_system(&listing),
+            )),
             Err(FtpError::Refused(reply)) => Err(denied(&place, &path, &reply.to_string())),
             Err(error) => Err(error),
         };
     }
-    let size = connection.ask("SIZE", &path).await?;
+    let size = connection.ask_about("SIZE", &path).await?;
     let listed = match Listing::of(connection, parent(&path), source.now).await {
-        Ok(listing) => listing.lines().flatten().find(|listed| path.ends_with(&[b"/", &listed.name[..]].concat())),
+        Ok(listing) => listing
+            .lines()
+            .flatten()
+            .find(|listed| path.ends_with(&[b"/", &listed.name[..]].concat())),
         Err(FtpError::Refused(_)) => None,
         Err(error) => return Err(error),
     };

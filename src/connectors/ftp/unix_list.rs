@@ -38,7 +38,10 @@ pub fn parse(line: &[u8], now: DateTime<Utc>) -> Result<Listed, Senseless> {
     if let [owner, group] = words.get(2..size_at).unwrap_or_default() {
         (facts.uid, facts.gid) = (number(owner.0), number(group.0));
     }
-    let name = line.get(end..).and_then(|rest| rest.strip_prefix(b" ")).ok_or(Senseless)?;
+    let name = line
+        .get(end..)
+        .and_then(|rest| rest.strip_prefix(b" "))
+        .ok_or(Senseless)?;
     named(name, facts)
 }
 
@@ -130,7 +133,10 @@ mod tests {
         let time = DateTime::from_timestamp(facts.mtime.unwrap().seconds, 0).unwrap();
         assert_eq!(time.to_rfc3339(), "2026-11-22T09:05:00+00:00");
         let listed = parsed("drwxr-sr-x   2 ftp      ftp          4096 Dec 24  2024 Nov 22 09:05 x").unwrap();
-        assert_eq!((listed.name.as_slice(), listed.facts.kind), (&b"Nov 22 09:05 x"[..], Kind::Directory));
+        assert_eq!(
+            (listed.name.as_slice(), listed.facts.kind),
+            (&b"Nov 22 09:05 x"[..], Kind::Directory)
+        );
         let listed = parsed("lrwxrwxrwx   1 ftp      ftp             7 Nov 22 09:05 now -> v5 -> x").unwrap();
         assert_eq!(listed.name, b"now");
         assert_eq!(listed.facts.kind, Kind::Symlink(Some(b"v5 -> x".to_vec())));
@@ -140,7 +146,10 @@ mod tests {
     fn columns_that_are_missing_or_more() {
         assert_eq!(parsed("-rw-r--r--+ 1 owner 7 Jan  1  2020 a").unwrap().name, b"a");
         assert_eq!(parsed("-rw-r--r--  1 u g 7 2020-01-01 10:00 a b").unwrap().name, b"a b");
-        assert_eq!(parsed("drwxrwxr-x 2 u g 0 Jan 1 2020 .").unwrap().facts.kind, Kind::Dots);
+        assert_eq!(
+            parsed("drwxrwxr-x 2 u g 0 Jan 1 2020 .").unwrap().facts.kind,
+            Kind::Dots
+        );
     }
 
     #[test]

@@ -149,9 +149,16 @@ impl<'a> Walk<'a> {
 
     /// Passes on a directory and what is in it, and notes its subdirectories.
     async fn enter(&mut self, next: Next) -> Result<(), FtpError> {
-        let Next { path, mut facts, listing } = next;
+        let Next {
+            path,
+            mut facts,
+            listing,
+        } = next;
         if self.levels.len() > MAX_DEPTH {
-            let text = format!("more than {MAX_DEPTH} directories inside each other, the last {}", shown(&path));
+            let text = format!(
+                "more than {MAX_DEPTH} directories inside each other, the last {}",
+                shown(&path)
+            );
             return Err(FtpError::Limit(text));
         }
         let listing = listing.await.map_err(|_| nobody_left())?;
@@ -216,7 +223,9 @@ impl<'a> Walk<'a> {
             let child = join(path, &name);
             if child.len() > MAX_PATH {
                 let start = shown(&child);
-                return Err(FtpError::Limit(format!("a path of more than {MAX_PATH} bytes, beginning {start}")));
+                return Err(FtpError::Limit(format!(
+                    "a path of more than {MAX_PATH} bytes, beginning {start}"
+                )));
             }
             match facts.kind {
                 Kind::Dots => {}
@@ -237,7 +246,8 @@ impl<'a> Walk<'a> {
     }
 
     fn is_excluded(&self, path: &[u8], is_directory: bool) -> bool {
-        self.excludes.matches(path.strip_prefix(b"/").unwrap_or(path), is_directory)
+        self.excludes
+            .matches(path.strip_prefix(b"/").unwrap_or(path), is_directory)
     }
 
     /// Passes on what is no directory.
@@ -250,7 +260,9 @@ impl<'a> Walk<'a> {
                 let (sender, parts) = mpsc::channel(PARTS);
                 let fetch = Fetch::new(path.clone(), &facts, sender);
                 let Ok(place) = EntryPath::new(&path) else {
-                    return self.problem(ProblemKind::NameRefused, &path, "its name is unusable".into()).await;
+                    return self
+                        .problem(ProblemKind::NameRefused, &path, "its name is unusable".into())
+                        .await;
                 };
                 self.pass(Slot::File(place, facts, parts)).await?;
                 // Only now: what is asked for is bounded by what may wait to be handed on.
@@ -258,7 +270,8 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             Kind::Symlink(Some(target)) if target.is_empty() || target.contains(&0) || target.len() > MAX_PATH => {
-                self.problem(ProblemKind::NameRefused, &path, "the link's target is unusable".into()).await
+                self.problem(ProblemKind::NameRefused, &path, "the link's target is unusable".into())
+                    .await
             }
             Kind::Symlink(Some(_)) => self.pass_entry(&path, facts).await,
             Kind::Symlink(None) => {

@@ -127,6 +127,15 @@ impl SourceConfig {
         Machine { host, port }
     }
 
+    /// How the target proves who it is.
+    pub fn proof(&self) -> Proof {
+        match self {
+            Self::Ssh(_) | Self::Sftp(_) => Proof::HostKey,
+            Self::Ftp(config) if config.tls == FtpTls::None => Proof::Nothing,
+            Self::Ftp(_) => Proof::Certificate,
+        }
+    }
+
     /// The machine that the connection goes through, if there is one.
     pub fn jump(&self) -> Option<Machine<'_>> {
         match self {
@@ -135,6 +144,28 @@ impl SourceConfig {
                 port: jump.port,
             }),
             Self::Ftp(_) => None,
+        }
+    }
+}
+
+/// How a machine proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// With an SSH host key, which somebody has to approve.
+    HostKey,
+    /// With a TLS certificate: an authority speaks for it, or somebody approves it.
+    Certificate,
+    /// Not at all: its connection was asked to be plain.
+    Nothing,
+}
+
+impl Proof {
+    /// True if `fingerprint` has the form of what proves it.
+    pub fn is_fingerprint(self, fingerprint: &str) -> bool {
+        match self {
+            Self::HostKey => fingerprint::is_host_key(fingerprint),
+            Self::Certificate => fingerprint::is_certificate(fingerprint),
+            Self::Nothing => false,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         ids::SourceId,
         job::{JobKind, JobState},
+        source::Proof,
         user::Role,
     },
     hub::{Hub, views::SourceView},
@@ -21,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// `SHA256:…` as OpenSSH prints it and as the probe showed it.
+    /// `SHA256:…` as OpenSSH or openssl prints it and as the probe showed it.
     pub fingerprint: String,
     /// Whose it is. If absent: of the hop that presented it in the last probe, else of the target.
     #[serde(default)]
@@ -38,14 +39,15 @@ pub enum Hop {
     Jump,
 }
 
-/// Pins a host key; from now on no other one is accepted.
+/// Pins a host key or certificate; from now on no other one is accepted.
 pub async fn approve(hub: &Hub, actor: &Actor, id: &SourceId, approval: Approval) -> Result<SourceView, ActionError> {
     actor.require(Role::Operator)?;
     let fingerprint = approval.fingerprint.trim();
-    if !is_fingerprint(fingerprint) {
+    if !Proof::HostKey.is_fingerprint(fingerprint) && !Proof::Certificate.is_fingerprint(fingerprint) {
         return Err(ActionError::invalid(
             "/fingerprint",
-            "must look like SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU, as a probe shows it",
+            "must look like SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU for a host key, or SHA256:E3:B0:C4… \
+             for a certificate, as a probe shows it",
         ));
     }
     let mut tx = hub.begin().await?;
@@ -54,6 +56,13 @@ pub async fn approve(hub: &Hub, actor: &Actor, id: &SourceId, approval: Approval
         Some(hop) => hop,
         None => presented_by(&mut tx, actor, id, fingerprint).await?,
     };
+    let proof = match hop {
+        Hop::Target => source.config.proof(),
+        Hop::Jump => Proof::HostKey,
+    };
+    if !proof.is_fingerprint(fingerprint) {
+        return Err(ActionError::invalid("/fingerprint", misplaced(proof)));
+    }
     let mut identity = source.identity;
     match hop {
         Hop::Target => identity.target = Some(fingerprint.to_owned()),
@@ -94,9 +103,11 @@ async fn presented_by(
     })
 }
 
-/// `SHA256:` and unpadded base64 of 32 bytes.
-fn is_fingerprint(text: &str) -> bool {
-    let base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    text.strip_prefix("SHA256:")
-        .is_some_and(|hash| hash.len() == 43 && hash.bytes().all(base64))
+/// Why a well-formed fingerprint is none of this machine's.
+fn misplaced(proof: Proof) -> &'static str {
+    match proof {
+        Proof::HostKey => "is that of a certificate; this machine has an SSH host key",
+        Proof::Certificate => "is that of an SSH host key; this machine has a certificate",
+        Proof::Nothing => "cannot be approved: without TLS this source proves nothing",
+    }
 }

@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod dump;
 pub mod eventually;
 pub mod far_host;
+pub mod ftpd;
 pub mod gate;
 pub mod http;
 pub mod postgres;

@@ -29,6 +29,7 @@ impl Place {
             egress: Arc::new(EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()])),
             tmp_dir: tmp.path().to_owned(),
             askpass: PathBuf::from(env!("CARGO_BIN_EXE_xvault")),
+            now: chrono::Utc::now(),
         };
         Self { ctx, tmp }
     }

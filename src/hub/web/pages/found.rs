@@ -9,8 +9,10 @@ use serde::Deserialize;
 pub struct Found {
     /// Fingerprint that the probe used, of whichever hop it got to.
     pub fingerprint: Option<String>,
-    /// Host keys of the source.
+    /// Host keys of the source, or its certificate.
     pub host_keys: Vec<FoundKey>,
+    /// Why the certificate is not trusted without an approval; the end of a sentence.
+    pub certificate_fault: Option<String>,
     /// Host keys of the jump host.
     pub jump_host_keys: Vec<FoundKey>,
     /// Nothing is left to approve.

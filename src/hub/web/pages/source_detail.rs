@@ -9,7 +9,7 @@ use super::{
     id::Id,
     live,
     shell::{Section, Shell},
-    source_facts::{Fact, address, facts},
+    source_kinds::{self, Fact, address, facts},
     source_rows::{SourceRow, is_approved},
     visit::{Answer, Post, Visit},
 };
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         ids::SourceId,
         job::{JobKind, JobState},
-        source::Machine,
+        source::{Machine, Proof},
     },
     hub::{
         actions::{
@@ -37,6 +37,7 @@ const SHOWN: i64 = 8;
 struct ToApprove {
     hop: &'static str,
     host: String,
+    port: u16,
     /// As OpenSSH's known_hosts names it.
     known_as: String,
     algorithm: String,
@@ -45,12 +46,21 @@ struct ToApprove {
     changed: bool,
     /// With a jump host there are two to approve.
     step: Option<u8>,
+    /// For a certificate: what openssl calls the protocol that TLS begins in.
+    starttls: Option<&'static str>,
+    /// For a certificate: why it does not speak for itself.
+    fault: Option<String>,
 }
 
 impl ToApprove {
     /// The first hop on the way whose key the probe showed and nobody approved yet.
     fn of(source: &SourceView, found: &Found) -> Option<Self> {
         let (config, pinned) = (&source.config, &source.identity.pinned);
+        // An authority speaks for the certificate; or there is nothing to approve.
+        let speaks = config.proof() == Proof::Certificate && found.identity_approved && pinned.target.is_none();
+        if speaks || config.proof() == Proof::Nothing {
+            return None;
+        }
         let via = config.jump();
         let jump = via.and_then(|jump| {
             let (keys, step) = (&found.jump_host_keys, Some(1));
@@ -58,7 +68,12 @@ impl ToApprove {
         });
         jump.or_else(|| {
             let (keys, step) = (&found.host_keys, via.map(|_| 2));
-            Self::of_hop("target", config.target(), keys, found, pinned.target.as_deref(), step)
+            let target = Self::of_hop("target", config.target(), keys, found, pinned.target.as_deref(), step)?;
+            Some(Self {
+                starttls: (config.proof() == Proof::Certificate).then(|| source_kinds::starttls(source.kind)),
+                fault: found.certificate_fault.clone(),
+                ..target
+            })
         })
     }
 
@@ -81,6 +96,7 @@ impl ToApprove {
         Some(Self {
             hop,
             host: host.to_owned(),
+            port,
             known_as: match port {
                 22 => host.to_owned(),
                 port => format!("[{host}]:{port}"),
@@ -89,6 +105,8 @@ impl ToApprove {
             fingerprint: key.fingerprint.clone(),
             changed: pinned.is_some(),
             step,
+            starttls: None,
+            fault: None,
         })
     }
 
@@ -97,6 +115,14 @@ impl ToApprove {
             (true, _) => "The identity changed",
             (false, "jump") => "Is this your jump host?",
             (false, _) => "Is this your server?",
+        }
+    }
+
+    /// `host:port`, IPv6 in brackets.
+    fn host_and_port(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
         }
     }
 

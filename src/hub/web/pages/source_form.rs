@@ -1,5 +1,7 @@
 //! Adding and editing a source.
 
+use std::collections::BTreeMap;
+
 use askama::{
     Template,
     filters::{Html, Safe, escape},
@@ -9,19 +11,15 @@ use super::{
     field_errors::FieldErrors,
     filters,
     flash::Flash,
-    form::Form,
+    form::{Form, Query},
     id::Id,
     shell::{Section, Shell},
-    source_input::{as_patch, config, credential_changes, credentials},
+    source_input::{credential_changes, credentials},
+    source_kinds,
     visit::{Answer, Post, Visit},
 };
 use crate::{
-    domain::{
-        field_error::FieldError,
-        ids::SourceId,
-        source::{SourceConfig, SourceKind},
-        user::Role,
-    },
+    domain::{field_error::FieldError, ids::SourceId, source::SourceKind, user::Role},
     hub::{
         actions::{
             ActionError, jobs,
@@ -32,94 +30,63 @@ use crate::{
 };
 
 /// What the form shows. Secrets are not in it: they are never echoed.
-#[derive(Default)]
 struct SourceForm {
-    kind: String,
-    name: String,
-    host: String,
-    port: String,
-    user: String,
-    paths: String,
-    exclude: String,
-    jump_host: String,
-    jump_port: String,
-    jump_user: String,
+    kind: SourceKind,
+    values: BTreeMap<&'static str, String>,
     set: Vec<CredentialView>,
 }
 
-/// Pointers of the fields that show their own faults.
-const POINTERS: &[&str] = &[
-    "/kind",
-    "/name",
-    "/config/host",
-    "/config/port",
-    "/config/user",
-    "/config/paths",
-    "/config/exclude",
-    "/config/jump/host",
-    "/config/jump/port",
-    "/config/jump/user",
-    "/credentials",
-    "/credentials/private_key",
-    "/credentials/passphrase",
-    "/credentials/password",
-    "/credentials/jump_private_key",
-    "/credentials/jump_passphrase",
-    "/credentials/jump_password",
-];
-
 impl SourceForm {
-    fn empty() -> Self {
+    fn empty(kind: SourceKind) -> Self {
+        let blank = source_kinds::blank(kind).iter();
         Self {
-            kind: "ssh".into(),
-            port: "22".into(),
-            jump_port: "22".into(),
-            ..Self::default()
+            kind,
+            values: blank.map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            set: Vec::new(),
         }
     }
 
     fn of(source: &SourceView) -> Self {
-        let (SourceConfig::Ssh(config) | SourceConfig::Sftp(config)) = &source.config;
-        let jump = config.jump.as_ref();
+        let mut values: BTreeMap<_, _> = source_kinds::fields(&source.config).into_iter().collect();
+        values.insert("name", source.name.clone());
         Self {
-            kind: source.kind.as_str().into(),
-            name: source.name.clone(),
-            host: config.host.clone(),
-            port: config.port.to_string(),
-            user: config.user.clone(),
-            paths: config.paths.join("\n"),
-            exclude: config.exclude.join("\n"),
-            jump_host: jump.map(|jump| jump.host.clone()).unwrap_or_default(),
-            jump_port: jump.map_or("22".to_owned(), |jump| jump.port.to_string()),
-            jump_user: jump.map(|jump| jump.user.clone()).unwrap_or_default(),
+            kind: source.kind,
+            values,
             set: source.credentials.clone(),
         }
     }
 
-    /// What was typed, as it was typed.
-    fn typed(form: &Form, set: Vec<CredentialView>) -> Self {
-        let text = |name: &str| form.text(name).to_owned();
+    /// What was typed, as it was typed, but for secrets.
+    fn typed(kind: SourceKind, form: &Form, set: Vec<CredentialView>) -> Self {
+        let names = source_kinds::blank(kind).iter().map(|(name, _)| *name);
         Self {
-            kind: text("kind"),
-            name: text("name"),
-            host: text("host"),
-            port: text("port"),
-            user: text("user"),
-            paths: text("paths"),
-            exclude: text("exclude"),
-            jump_host: text("jump_host"),
-            jump_port: text("jump_port"),
-            jump_user: text("jump_user"),
+            kind,
+            values: names
+                .chain(["name"])
+                .map(|name| (name, form.text(name).to_owned()))
+                .collect(),
             set,
         }
     }
 
-    fn pointers(&self) -> &'static [&'static str] {
-        POINTERS
+    /// What a field holds.
+    fn value(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.kind.as_str() == kind
+    }
+
+    /// Faults of what has no field here.
+    fn elsewhere(&self, errors: &FieldErrors) -> Vec<String> {
+        errors.elsewhere(&[&["/kind", "/name"], source_kinds::pointers(self.kind)].concat())
     }
 
     fn jump_open(&self, errors: &FieldErrors) -> bool {
-        !self.jump_host.is_empty() || errors.any_below("/config/jump") || errors.any_below("/credentials/jump_")
+        !self.value("jump_host").is_empty()
+            || errors.any_below("/config/jump")
+            || errors.any_below("/credentials/jump_")
     }
 
     /// Says that a credential is set, with what makes it recognisable.
@@ -175,14 +142,16 @@ impl SourceFormPage {
     }
 }
 
-/// `GET /sources/new`
-pub async fn new(visit: Visit) -> Answer {
+/// `GET /sources/new?kind=`
+pub async fn new(visit: Visit, Query(query): Query) -> Answer {
     visit.actor.require(Role::Operator)?;
-    visit.page(&SourceFormPage::adding(
-        &visit,
-        SourceForm::empty(),
-        FieldErrors::default(),
-    ))
+    let form = SourceForm::empty(kind_of(&query));
+    visit.page(&SourceFormPage::adding(&visit, form, FieldErrors::default()))
+}
+
+/// The kind that is asked for; of an unknown one the form of the first is shown.
+fn kind_of(form: &Form) -> SourceKind {
+    form.text("kind").parse().unwrap_or(SourceKind::Ssh)
 }
 
 /// `POST /sources/new`: adds the source and looks at it at once.
@@ -197,7 +166,7 @@ pub async fn create(Post { visit, form }: Post) -> Answer {
             let errors = faults_of(error)?;
             visit.invalid(&SourceFormPage::adding(
                 &visit,
-                SourceForm::typed(&form, Vec::new()),
+                SourceForm::typed(kind_of(&form), &form, Vec::new()),
                 errors,
             ))
         }
@@ -207,12 +176,12 @@ pub async fn create(Post { visit, form }: Post) -> Answer {
 async fn add(visit: &Visit, form: &Form) -> Result<SourceView, ActionError> {
     let kind = form.text("kind").parse::<SourceKind>();
     let kind = kind.map_err(|detail| ActionError::invalid("/kind", detail))?;
-    let config = config(form).map_err(ActionError::Invalid)?;
+    let config = source_kinds::read(kind, form).map_err(ActionError::Invalid)?;
     let new = NewSource {
         name: form.text("name").to_owned(),
         kind,
         config: serde_json::to_value(config).map_err(ActionError::internal)?,
-        credentials: credentials(form),
+        credentials: credentials(kind, form),
     };
     sources::create(&visit.hub, &visit.actor, new).await
 }
@@ -228,12 +197,12 @@ pub async fn edit(Id(id): Id<SourceId>, visit: Visit) -> Answer {
 /// `POST /sources/{id}/edit`
 pub async fn update(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer {
     let before = sources::get(&visit.hub, &visit.actor, &id).await?;
-    let saved = match config(&form) {
+    let saved = match source_kinds::read(before.kind, &form) {
         Ok(config) => {
             let patch = SourcePatch {
                 name: Some(form.text("name").to_owned()),
-                credentials: Some(credential_changes(&form)),
-                config: Some(as_patch(&config)?),
+                credentials: Some(credential_changes(before.kind, &form)),
+                config: Some(source_kinds::as_patch(&config)?),
             };
             sources::update(&visit.hub, &visit.actor, &id, patch).await
         }
@@ -246,10 +215,7 @@ pub async fn update(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer 
         }
         Err(error) => {
             let errors = faults_of(error)?;
-            let typed = SourceForm {
-                kind: before.kind.as_str().into(),
-                ..SourceForm::typed(&form, before.credentials.clone())
-            };
+            let typed = SourceForm::typed(before.kind, &form, before.credentials.clone());
             visit.invalid(&SourceFormPage::editing(&visit, before, typed, errors))
         }
     }

@@ -1,11 +1,12 @@
 //! How well a source is protected, for lists and for its own page.
 
-use super::{error::PageError, source_facts::address, visit::Visit};
+use super::{error::PageError, source_kinds::address, visit::Visit};
 use crate::{
     db::{jobs::JobFilter, snapshots::SnapshotFilter},
     domain::{
         ids::JobId,
         job::{JobKind, JobState},
+        source::Proof,
     },
     hub::{
         actions::{ListQuery, jobs, snapshots},
@@ -80,10 +81,12 @@ impl SourceRow {
     }
 }
 
-/// True if every identity on the way to the source is approved.
+/// True if nothing on the way to the source is known to need an approval. Whether a certificate does, a probe
+/// tells: an authority may speak for it.
 pub fn is_approved(source: &SourceView) -> bool {
     let pinned = &source.identity.pinned;
-    pinned.target.is_some() && (source.config.jump().is_none() || pinned.jump.is_some())
+    (pinned.target.is_some() || source.config.proof() != Proof::HostKey)
+        && (source.config.jump().is_none() || pinned.jump.is_some())
 }
 
 /// True if the snapshot can be restored, as far as is known.

@@ -134,6 +134,8 @@ pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> 
     Ok(match transport.as_ref() {
         "ssh-tar" => "tar over SSH".to_owned(),
         "sftp" => "SFTP".to_owned(),
+        "ftps-mlsd" | "ftps-list" => "FTP with TLS".to_owned(),
+        "ftp-mlsd" | "ftp-list" => "plain FTP".to_owned(),
         other => other.to_owned(),
     })
 }
