@@ -1,6 +1,8 @@
 //! Goes through the tar along its index and checks one against the other.
 
 mod join;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::join::{note_size, stream_sizes};
 

@@ -6,6 +6,7 @@ mod damage;
 mod export;
 mod fixture;
 mod forged;
+mod real_dump;
 mod round_trip;
 mod storage;
 mod streams;

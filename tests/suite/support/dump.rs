@@ -33,7 +33,7 @@ impl Database {
 }
 
 /// Of the newest PostgreSQL: an older one's programs refuse to talk to it.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL (package postgresql)");
     let newest = versions
         .flatten()
