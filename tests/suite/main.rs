@@ -16,9 +16,11 @@ mod documents;
 mod support;
 
 mod capture_ftp;
+mod capture_ftp_hostile;
 mod capture_sftp;
 mod capture_sftp_hostile;
 mod capture_ssh;
+mod ftp_probe;
 mod programs;
 mod relay;
 mod ssh_channels;

@@ -151,11 +151,8 @@ impl Ftpd {
 
     /// Processes that serve connections.
     pub fn connections(&self) -> Vec<u32> {
-        let Some(process) = &self.process else {
-            return Vec::new();
-        };
-        let all = super::sshd::descendants(process.id()).into_iter();
-        all.filter(|child| *child != process.id()).collect()
+        let process = self.process.as_ref();
+        process.map_or(Vec::new(), |process| super::sshd::descendants(process.id()))
     }
 
     /// Starts it, on the port it had before if there was one.

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod dump;
 pub mod eventually;
+pub mod fake_ftp;
 pub mod far_host;
 pub mod ftpd;
 pub mod gate;
