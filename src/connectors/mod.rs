@@ -14,9 +14,11 @@ use crate::domain::{
     job::JobError,
 };
 
+pub mod dump_name;
 pub mod egress;
 pub mod ftp;
 pub mod local;
+pub mod mysql;
 pub mod open;
 pub mod private_dir;
 pub mod program;
@@ -89,8 +91,30 @@ pub struct ProbeReport {
     pub remote_tar: Option<String>,
     /// The configured paths as the server resolves them, and whether each can be read.
     pub paths: Vec<ProbedPath>,
+    /// The databases that the login can see, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub databases: Vec<ProbedDatabase>,
+    /// Databases that are configured and cannot be seen.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing_databases: Vec<String>,
+    /// Statements that give the login the rights a backup needs and it lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing_grants: Vec<String>,
     /// What a backup over this transport cannot carry, one sentence each.
     pub cannot_capture: Vec<String>,
+}
+
+/// A database as the probe saw it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProbedDatabase {
+    /// Its name.
+    pub name: String,
+    /// Its size on the server in bytes, as far as that is known.
+    pub bytes: u64,
+    /// Its tables and views.
+    pub tables: u64,
+    /// True if a backup would dump it.
+    pub chosen: bool,
 }
 
 /// A host key or certificate as a server presents it.

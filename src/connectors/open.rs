@@ -8,6 +8,7 @@ use super::{
     Connector,
     egress::EgressPolicy,
     ftp::{FtpConnector, FtpSource},
+    mysql::{MysqlConnector, MysqlSource},
     ssh::{SshConnector, SshSource},
 };
 use crate::domain::{brief::SourceBrief, job::JobError, source::SourceConfig};
@@ -54,6 +55,14 @@ pub fn open(brief: SourceBrief, ctx: ConnectorContext) -> Result<Box<dyn Connect
                 now: ctx.now,
             };
             Ok(Box::new(FtpConnector::new(source, ctx.egress)?))
+        }
+        SourceConfig::Mysql(config) => {
+            let source = MysqlSource {
+                config,
+                credentials,
+                identity,
+            };
+            Ok(Box::new(MysqlConnector::new(source, ctx)?))
         }
     }
 }

@@ -69,6 +69,14 @@ codes! {
     MissingPrivilege = "missing_privilege", false;
     /// The connection broke, or the stream ended early.
     TransferInterrupted = "transfer_interrupted", true;
+    /// A database that is to be dumped does not exist.
+    DatabaseNotFound = "database_not_found", false;
+    /// The schema was changed while it was dumped.
+    SchemaChanged = "schema_changed", true;
+    /// The server wants the password in a way that only TLS would protect.
+    TlsRequired = "tls_required", false;
+    /// The program that dumps such a database is neither on the worker nor on the source.
+    ClientMissing = "client_missing", false;
     /// A database dump ended with an error or without its end marker.
     DumpFailed = "dump_failed", true;
     /// The capture came back with nothing in it.
@@ -139,7 +147,7 @@ mod tests {
         for &code in ErrorCode::ALL {
             let expected = match code {
                 // Networks, servers and names come back.
-                DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed => true,
+                DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed | SchemaChanged => true,
                 // Space is freed, disks are mounted and recover, another worker has room or a sound disk.
                 StorageFull | StorageFailed | SnapshotUnreadable => true,
                 // Another worker does it; a fault of ours may have been a race.
@@ -147,7 +155,9 @@ mod tests {
                 // Somebody has to change the source, its server or its credentials.
                 AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
-                | NothingCaptured | SourceLimit | ProtocolError => false,
+                | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing => {
+                    false
+                }
                 // The snapshot or the order stays as it is.
                 SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
                 // Somebody decided it.

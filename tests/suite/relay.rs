@@ -190,7 +190,7 @@ async fn what_the_far_host_refuses_is_told_with_its_reason() {
     let over = session(&strict, &place).await;
     let relay = start(&place, Route::Forwarded(over.forward(closed).await.unwrap()));
     let error = failure(&relay).await;
-    assert_eq!(error.code, ErrorCode::ConnectFailed);
+    assert_eq!(error.code, ErrorCode::ForwardingForbidden);
     assert!(error.message.contains("forbids"), "{error}");
     drop(relay);
     over.close().await;

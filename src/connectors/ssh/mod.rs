@@ -19,4 +19,5 @@ mod tar_roots;
 mod tar_script;
 
 pub use connector::SshConnector;
+pub(super) use probe::probe_gate;
 pub use source::SshSource;

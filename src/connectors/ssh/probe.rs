@@ -94,6 +94,31 @@ async fn look_around(source: &SshSource, ctx: &ConnectorContext) -> Result<Probe
     offered.map(|()| report)
 }
 
+/// Looks at the host that something else is reached over: its keys go into the report as the jump host's. Gives the
+/// session if it is approved and could be logged in to.
+///
+/// # Errors
+/// If the host cannot be reached or refuses the credentials.
+pub(in crate::connectors) async fn probe_gate(
+    source: &SshSource,
+    ctx: &ConnectorContext,
+    report: &mut ProbeReport,
+) -> Result<Option<SshSession>, JobError> {
+    let hop = Hop::target(source, ctx).await?;
+    let look = look(&Dialer::new(ctx)?, &hop, None, source.identity.target.as_deref()).await?;
+    report.jump_host_keys = look.keys;
+    report.identity_changed = look.changed;
+    report.fingerprint = look.fingerprint;
+    report.fingerprint_of = Some("jump".to_owned());
+    match look.reached {
+        Some(reached) if look.approved => Ok(Some(SshSession::over(source.runs_commands, &hop, reached, None))),
+        reached => {
+            close_all(reached).await;
+            Ok(None)
+        }
+    }
+}
+
 /// Asks a hop for its host keys, then logs in as far as `pin` and the credentials allow.
 async fn look(dialer: &Dialer, hop: &Hop, jump: Option<&Reached>, pin: Option<&str>) -> Result<Look, JobError> {
     let mut look = Look {

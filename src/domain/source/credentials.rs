@@ -27,6 +27,12 @@ pub enum CredentialField {
     JumpPassphrase,
     /// Password of the login on the jump host.
     JumpPassword,
+    /// Private key for the SSH host that a database is reached over.
+    SshPrivateKey,
+    /// Passphrase of `ssh_private_key`.
+    SshPassphrase,
+    /// Password of the login on that host.
+    SshPassword,
 }
 
 impl CredentialField {
@@ -38,6 +44,9 @@ impl CredentialField {
         Self::JumpPrivateKey,
         Self::JumpPassphrase,
         Self::JumpPassword,
+        Self::SshPrivateKey,
+        Self::SshPassphrase,
+        Self::SshPassword,
     ];
 
     /// The stable text form.
@@ -49,6 +58,9 @@ impl CredentialField {
             Self::JumpPrivateKey => "jump_private_key",
             Self::JumpPassphrase => "jump_passphrase",
             Self::JumpPassword => "jump_password",
+            Self::SshPrivateKey => "ssh_private_key",
+            Self::SshPassphrase => "ssh_passphrase",
+            Self::SshPassword => "ssh_password",
         }
     }
 
@@ -57,18 +69,27 @@ impl CredentialField {
         match self {
             Self::Passphrase => Some(Self::PrivateKey),
             Self::JumpPassphrase => Some(Self::JumpPrivateKey),
+            Self::SshPassphrase => Some(Self::SshPrivateKey),
             _ => None,
         }
     }
 
     /// True for a private key: it has lines, and a fingerprint.
     pub fn is_private_key(self) -> bool {
-        matches!(self, Self::PrivateKey | Self::JumpPrivateKey)
+        matches!(self, Self::PrivateKey | Self::JumpPrivateKey | Self::SshPrivateKey)
     }
 
-    /// True for what belongs to the jump host.
-    pub fn is_of_jump(self) -> bool {
-        matches!(self, Self::JumpPrivateKey | Self::JumpPassphrase | Self::JumpPassword)
+    /// True for what belongs to a host on the way: a jump host, or the SSH host that a database is reached over.
+    pub fn is_of_host_between(self) -> bool {
+        matches!(
+            self,
+            Self::JumpPrivateKey
+                | Self::JumpPassphrase
+                | Self::JumpPassword
+                | Self::SshPrivateKey
+                | Self::SshPassphrase
+                | Self::SshPassword
+        )
     }
 }
 
@@ -84,7 +105,20 @@ impl SourceKind {
     /// The credentials that a source of this kind may have.
     pub fn credentials(self) -> &'static [CredentialField] {
         match self {
-            Self::Ssh | Self::Sftp => CredentialField::ALL,
+            Self::Ssh | Self::Sftp => &[
+                CredentialField::PrivateKey,
+                CredentialField::Passphrase,
+                CredentialField::Password,
+                CredentialField::JumpPrivateKey,
+                CredentialField::JumpPassphrase,
+                CredentialField::JumpPassword,
+            ],
+            Self::Mysql => &[
+                CredentialField::Password,
+                CredentialField::SshPrivateKey,
+                CredentialField::SshPassphrase,
+                CredentialField::SshPassword,
+            ],
             Self::Ftp => &[CredentialField::Password],
         }
     }

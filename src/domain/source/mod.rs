@@ -7,11 +7,13 @@ use super::field_error::FieldError;
 
 mod checks;
 mod credentials;
+mod database;
 pub mod fingerprint;
 mod ftp;
 mod ssh;
 
 pub use credentials::{CredentialField, Credentials};
+pub use database::{DatabaseConfig, DatabaseTls, Databases};
 pub use ftp::{FtpConfig, FtpTls};
 pub use ssh::{JumpConfig, SshConfig};
 
@@ -25,11 +27,13 @@ pub enum SourceKind {
     Sftp,
     /// An account on an FTP server, with TLS unless told otherwise.
     Ftp,
+    /// MySQL or MariaDB.
+    Mysql,
 }
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp];
+    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp, Self::Mysql];
 
     /// The stable text form.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +41,7 @@ impl SourceKind {
             Self::Ssh => "ssh",
             Self::Sftp => "sftp",
             Self::Ftp => "ftp",
+            Self::Mysql => "mysql",
         }
     }
 }
@@ -65,6 +70,8 @@ pub enum SourceConfig {
     Sftp(SshConfig),
     /// Of kind [`SourceKind::Ftp`].
     Ftp(FtpConfig),
+    /// Of kind [`SourceKind::Mysql`].
+    Mysql(DatabaseConfig),
 }
 
 /// A machine that a connection is made to: host as the user wrote it, and port.
@@ -92,6 +99,7 @@ impl<'de> DeserializeSeed<'de> for SourceKind {
             Self::Ssh => SourceConfig::Ssh(Deserialize::deserialize(from)?),
             Self::Sftp => SourceConfig::Sftp(Deserialize::deserialize(from)?),
             Self::Ftp => SourceConfig::Ftp(Deserialize::deserialize(from)?),
+            Self::Mysql => SourceConfig::Mysql(DatabaseConfig::deserialize(from)?.with_usual_port(3306)),
         })
     }
 }
@@ -103,6 +111,7 @@ impl SourceConfig {
             Self::Ssh(_) => SourceKind::Ssh,
             Self::Sftp(_) => SourceKind::Sftp,
             Self::Ftp(_) => SourceKind::Ftp,
+            Self::Mysql(_) => SourceKind::Mysql,
         }
     }
 
@@ -112,6 +121,7 @@ impl SourceConfig {
         let (mut errors, logins) = match self {
             Self::Ssh(config) | Self::Sftp(config) => (config.validate(), config.validate_logins(credentials)),
             Self::Ftp(config) => (config.validate(), config.validate_login(credentials)),
+            Self::Mysql(config) => (config.validate(), config.validate_logins(credentials)),
         };
         errors.extend(credentials.validate(self.kind()));
         errors.extend(logins);
@@ -123,6 +133,7 @@ impl SourceConfig {
         let (host, port) = match self {
             Self::Ssh(config) | Self::Sftp(config) => (&config.host, config.port),
             Self::Ftp(config) => (&config.host, config.port),
+            Self::Mysql(config) => (&config.host, config.port),
         };
         Machine { host, port }
     }
@@ -133,18 +144,22 @@ impl SourceConfig {
             Self::Ssh(_) | Self::Sftp(_) => Proof::HostKey,
             Self::Ftp(config) if config.tls == FtpTls::None => Proof::Nothing,
             Self::Ftp(_) => Proof::Certificate,
+            Self::Mysql(config) if config.tls() == DatabaseTls::None => Proof::Nothing,
+            Self::Mysql(_) => Proof::Certificate,
         }
     }
 
     /// The machine that the connection goes through, if there is one.
     pub fn jump(&self) -> Option<Machine<'_>> {
-        match self {
-            Self::Ssh(config) | Self::Sftp(config) => config.jump.as_ref().map(|jump| Machine {
-                host: &jump.host,
-                port: jump.port,
-            }),
+        let between = match self {
+            Self::Ssh(config) | Self::Sftp(config) => config.jump.as_ref(),
             Self::Ftp(_) => None,
-        }
+            Self::Mysql(config) => config.over_ssh.as_ref(),
+        };
+        between.map(|jump| Machine {
+            host: &jump.host,
+            port: jump.port,
+        })
     }
 }
 

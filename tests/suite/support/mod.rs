@@ -13,6 +13,7 @@ pub mod far_host;
 pub mod ftpd;
 pub mod gate;
 pub mod http;
+pub mod mariadb;
 pub mod postgres;
 pub mod scratch;
 pub mod site;

@@ -113,7 +113,7 @@ impl Forward {
         let gate = &link.place;
         if said.contains("administratively prohibited") {
             return JobError::new(
-                ErrorCode::ConnectFailed,
+                ErrorCode::ForwardingForbidden,
                 format!("{gate} forbids connections to {to} through SSH"),
                 "Allow them for this login in its sshd_config (AllowTcpForwarding, AllowStreamLocalForwarding, PermitOpen).",
             );

@@ -27,6 +27,12 @@ pub struct Found {
     pub remote_tar: Option<String>,
     /// The configured paths as the server sees them.
     pub paths: Vec<FoundPath>,
+    /// The databases the login can see.
+    pub databases: Vec<FoundDatabase>,
+    /// Databases that are configured and cannot be seen.
+    pub missing_databases: Vec<String>,
+    /// Statements that give the login the rights it lacks.
+    pub missing_grants: Vec<String>,
     /// What a backup cannot carry, one sentence each.
     pub cannot_capture: Vec<String>,
 }
@@ -38,6 +44,20 @@ pub struct FoundKey {
     pub algorithm: String,
     /// `SHA256:…`
     pub fingerprint: String,
+}
+
+/// A database on the server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct FoundDatabase {
+    /// Its name.
+    pub name: String,
+    /// Its size on the server in bytes.
+    pub bytes: u64,
+    /// Its tables and views.
+    pub tables: u64,
+    /// A backup would dump it.
+    pub chosen: bool,
 }
 
 /// A configured path.

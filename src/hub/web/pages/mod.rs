@@ -35,6 +35,7 @@ mod source_form;
 mod source_input;
 mod source_kinds;
 mod source_rows;
+mod source_values;
 mod sources;
 mod theme;
 mod theme_switch;

@@ -210,7 +210,7 @@ pub async fn show(Id(id): Id<SourceId>, visit: Visit) -> Answer {
     })
 }
 
-async fn last(visit: &Visit, id: &SourceId, kind: JobKind) -> Result<Option<JobView>, ActionError> {
+pub(super) async fn last(visit: &Visit, id: &SourceId, kind: JobKind) -> Result<Option<JobView>, ActionError> {
     let query = JobFilter {
         source_id: Some(id.clone()),
         kind: Some(kind),
@@ -220,7 +220,7 @@ async fn last(visit: &Visit, id: &SourceId, kind: JobKind) -> Result<Option<JobV
     Ok(page.items.into_iter().next())
 }
 
-fn report_of(probe: &JobView) -> Option<Found> {
+pub(super) fn report_of(probe: &JobView) -> Option<Found> {
     let result = probe.result.clone().filter(|_| probe.state.is_final())?;
     serde_json::from_value(result).ok()
 }

@@ -1,111 +1,31 @@
 //! Adding and editing a source.
 
-use std::collections::BTreeMap;
-
-use askama::{
-    Template,
-    filters::{Html, Safe, escape},
-};
+use askama::Template;
 
 use super::{
     field_errors::FieldErrors,
     filters,
     flash::Flash,
     form::{Form, Query},
+    found::FoundDatabase,
     id::Id,
     shell::{Section, Shell},
+    source_detail::{last, report_of},
     source_input::{credential_changes, credentials},
     source_kinds,
+    source_values::SourceForm,
     visit::{Answer, Post, Visit},
 };
 use crate::{
-    domain::{field_error::FieldError, ids::SourceId, source::SourceKind, user::Role},
+    domain::{field_error::FieldError, ids::SourceId, job::JobKind, source::SourceKind, user::Role},
     hub::{
         actions::{
             ActionError, jobs,
             sources::{self, NewSource, SourcePatch},
         },
-        views::{CredentialView, SourceView},
+        views::SourceView,
     },
 };
-
-/// What the form shows. Secrets are not in it: they are never echoed.
-struct SourceForm {
-    kind: SourceKind,
-    values: BTreeMap<&'static str, String>,
-    set: Vec<CredentialView>,
-}
-
-impl SourceForm {
-    fn empty(kind: SourceKind) -> Self {
-        let blank = source_kinds::blank(kind).iter();
-        Self {
-            kind,
-            values: blank.map(|(name, value)| (*name, (*value).to_owned())).collect(),
-            set: Vec::new(),
-        }
-    }
-
-    fn of(source: &SourceView) -> Self {
-        let mut values: BTreeMap<_, _> = source_kinds::fields(&source.config).into_iter().collect();
-        values.insert("name", source.name.clone());
-        Self {
-            kind: source.kind,
-            values,
-            set: source.credentials.clone(),
-        }
-    }
-
-    /// What was typed, as it was typed, but for secrets.
-    fn typed(kind: SourceKind, form: &Form, set: Vec<CredentialView>) -> Self {
-        let names = source_kinds::blank(kind).iter().map(|(name, _)| *name);
-        Self {
-            kind,
-            values: names
-                .chain(["name"])
-                .map(|name| (name, form.text(name).to_owned()))
-                .collect(),
-            set,
-        }
-    }
-
-    /// What a field holds.
-    fn value(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", String::as_str)
-    }
-
-    fn is(&self, kind: &str) -> bool {
-        self.kind.as_str() == kind
-    }
-
-    /// Faults of what has no field here.
-    fn elsewhere(&self, errors: &FieldErrors) -> Vec<String> {
-        errors.elsewhere(&[&["/kind", "/name"], source_kinds::pointers(self.kind)].concat())
-    }
-
-    fn jump_open(&self, errors: &FieldErrors) -> bool {
-        !self.value("jump_host").is_empty()
-            || errors.any_below("/config/jump")
-            || errors.any_below("/credentials/jump_")
-    }
-
-    /// Says that a credential is set, with what makes it recognisable.
-    fn kept(&self, field: &str) -> Safe<String> {
-        let Some(set) = self.set.iter().find(|set| set.field == field) else {
-            return Safe(String::new());
-        };
-        let when = set.set_at.format("%-d %b %Y");
-        let fingerprint = set.fingerprint.as_deref().map_or(String::new(), |fingerprint| {
-            let shown = escape(fingerprint, Html)
-                .map(|text| text.to_string())
-                .unwrap_or_default();
-            format!(", <code>{shown}</code>")
-        });
-        Safe(format!(
-            r#"<p class="hint">Set on {when}{fingerprint}. Leave it empty to keep it. <label class="forget"><input type="checkbox" name="forget" value="{field}"> Remove it</label></p>"#
-        ))
-    }
-}
 
 #[derive(Template)]
 #[template(path = "source_form.html")]
@@ -190,7 +110,7 @@ async fn add(visit: &Visit, form: &Form) -> Result<SourceView, ActionError> {
 pub async fn edit(Id(id): Id<SourceId>, visit: Visit) -> Answer {
     visit.actor.require(Role::Operator)?;
     let source = sources::get(&visit.hub, &visit.actor, &id).await?;
-    let form = SourceForm::of(&source);
+    let form = SourceForm::of(&source).choosing_from(found(&visit, &id).await?, &[]);
     visit.page(&SourceFormPage::editing(&visit, source, form, FieldErrors::default()))
 }
 
@@ -215,10 +135,18 @@ pub async fn update(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer 
         }
         Err(error) => {
             let errors = faults_of(error)?;
+            let ticked: Vec<_> = form.all("database").collect();
             let typed = SourceForm::typed(before.kind, &form, before.credentials.clone());
+            let typed = typed.choosing_from(found(&visit, &id).await?, &ticked);
             visit.invalid(&SourceFormPage::editing(&visit, before, typed, errors))
         }
     }
+}
+
+/// The databases that the last probe saw, if it saw any.
+async fn found(visit: &Visit, id: &SourceId) -> Result<Vec<FoundDatabase>, ActionError> {
+    let report = last(visit, id, JobKind::Probe).await?.as_ref().and_then(report_of);
+    Ok(report.map(|report| report.databases).unwrap_or_default())
 }
 
 /// Faults to show in the form; anything else is a page of its own.

@@ -13,7 +13,7 @@ pub fn credentials(kind: SourceKind, form: &Form) -> Credentials {
     let mut credentials = Credentials::default();
     let without_jump = form.text("jump_host").trim().is_empty();
     for &field in kind.credentials() {
-        if without_jump && field.is_of_jump() {
+        if without_jump && field.is_of_host_between() {
             continue;
         }
         if let Some(secret) = secret(form, field) {
@@ -41,7 +41,7 @@ pub fn credential_changes(kind: SourceKind, form: &Form) -> CredentialsPatch {
     for &field in kind.credentials() {
         let new_key = field.key_of_passphrase().is_some_and(|key| secret(form, key).is_some());
         let forgotten = form.all("forget").any(|name| name == field.as_str());
-        let removed = forgotten || (without_jump && field.is_of_jump());
+        let removed = forgotten || (without_jump && field.is_of_host_between());
         match secret(form, field) {
             Some(secret) if !removed => patch.change(field, Some(secret)),
             _ if removed || new_key => patch.change(field, None),

@@ -136,6 +136,9 @@ pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> 
         "sftp" => "SFTP".to_owned(),
         "ftps-mlsd" | "ftps-list" => "FTP with TLS".to_owned(),
         "ftp-mlsd" | "ftp-list" => "plain FTP".to_owned(),
+        "mysql" => "the worker's client program".to_owned(),
+        "mysql-forwarded" => "the worker's client program, through SSH".to_owned(),
+        "mysql-on-host" => "the client program of the SSH host".to_owned(),
         other => other.to_owned(),
     })
 }
@@ -144,10 +147,12 @@ pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> 
 #[askama::filter_fn]
 pub fn credential<T: AsRef<str>>(field: T, _: &dyn Values) -> Result<String> {
     let name = field.as_ref();
-    Ok(match name.strip_prefix("jump_") {
-        Some(rest) => format!("{} (jump host)", capitalised(&rest.replace('_', " "))),
-        None => capitalised(&name.replace('_', " ")),
-    })
+    let (rest, whose) = match (name.strip_prefix("jump_"), name.strip_prefix("ssh_")) {
+        (Some(rest), _) => (rest, " (jump host)"),
+        (_, Some(rest)) => (rest, " (SSH host)"),
+        _ => (name, ""),
+    };
+    Ok(format!("{}{whose}", capitalised(&rest.replace('_', " "))))
 }
 
 /// The last backups of a source, oldest first: full marks for good ones, a half one for partial, a low one

@@ -9,6 +9,7 @@ use crate::domain::{
     source::{Machine, SourceConfig, SourceKind},
 };
 
+mod database;
 mod ftp;
 mod ssh;
 
@@ -36,6 +37,7 @@ fn family(kind: SourceKind) -> &'static Family {
     match kind {
         SourceKind::Ssh | SourceKind::Sftp => &ssh::FAMILY,
         SourceKind::Ftp => &ftp::FAMILY,
+        SourceKind::Mysql => &database::MYSQL,
     }
 }
 
@@ -59,6 +61,7 @@ pub fn fields(config: &SourceConfig) -> Vec<(&'static str, String)> {
     match config {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::fields(config),
         SourceConfig::Ftp(config) => ftp::fields(config),
+        SourceConfig::Mysql(config) => database::fields(config),
     }
 }
 
@@ -67,6 +70,7 @@ pub fn facts(config: &SourceConfig) -> Vec<Fact> {
     let all = match config {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::facts(config),
         SourceConfig::Ftp(config) => ftp::facts(config),
+        SourceConfig::Mysql(config) => database::facts(config),
     };
     all.into_iter().filter(|fact| !fact.values.is_empty()).collect()
 }
@@ -76,6 +80,7 @@ pub fn address(config: &SourceConfig) -> String {
     let (user, usual) = match config {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => (&config.user, 22),
         SourceConfig::Ftp(config) => (&config.user, 21),
+        SourceConfig::Mysql(config) => (&config.user, 3306),
     };
     login(user, config.target(), usual)
 }
