@@ -1,7 +1,9 @@
 //! Tenants and sources to order jobs of, and a past.
 
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use xvault::{
+    db::{Notifier, Transaction},
     domain::ids::{JobId, SourceId, TenantId},
     queue::{self, orders},
 };
@@ -15,6 +17,7 @@ const SOURCES_PER_TENANT: usize = 125;
 #[derive(Clone)]
 pub struct Catalogue {
     pool: PgPool,
+    notifier: Notifier,
     sources: Vec<(TenantId, SourceId)>,
 }
 
@@ -28,8 +31,11 @@ impl Catalogue {
                 sources.push((tenant.clone(), catalogue::source(&mut conn, &tenant).await));
             }
         }
+        let notifier = Notifier::default();
+        tokio::spawn(notifier.clone().run(pool.clone(), CancellationToken::new()));
         Self {
             pool: pool.clone(),
+            notifier,
             sources,
         }
     }
@@ -42,11 +48,12 @@ impl Catalogue {
     pub async fn order(&self, number: u64) -> JobId {
         let place = usize::try_from(number).expect("small") * 7 % self.sources.len();
         let (tenant, source) = self.sources[place].clone();
-        let mut tx = self.pool.begin().await.expect("a transaction");
-        let job = queue::enqueue(&mut tx, &orders::probe(tenant, source))
-            .await
-            .expect("an order");
-        tx.commit().await.expect("a commit");
+        let mut tx = Transaction::begin(&self.pool).await.expect("a transaction");
+        let new = orders::probe(tenant, source);
+        let job = queue::enqueue(&mut tx, &new).await.expect("an order");
+        tx.changed_job(&job.id);
+        tx.added_work(&new.queue);
+        tx.commit(&self.notifier).await.expect("a commit");
         job.id
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::migrate;
 use crate::{
@@ -41,10 +42,14 @@ pub async fn run(args: HubArgs) -> anyhow::Result<()> {
 
     let live = tokio::spawn(hub.live.clone().run(hub.pool.clone(), shutdown.token()));
     let housekeeping = tokio::spawn(scheduler::run(hub.clone()));
+    let last_notices = CancellationToken::new();
+    let notifying = tokio::spawn(hub.notifier.clone().run(hub.pool.clone(), last_notices.clone()));
     let pool = hub.pool.clone();
     server::serve(hub, listener).await;
     shutdown.trigger();
     let _ = tokio::join!(live, housekeeping);
+    last_notices.cancel();
+    let _ = notifying.await;
     pool.close().await;
     Ok(())
 }

@@ -61,11 +61,20 @@ impl Silences {
 /// Opens a pool of at most `max_connections`; connects on first use, so a database that is still
 /// starting is no error here. Broken connections are found when they are taken, and thrown away.
 pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, DbError> {
-    watched_pool(url, max_connections).map(|(pool, _)| pool)
+    watched(url, max_connections, None).map(|(pool, _)| pool)
 }
 
-/// As [`pool`], and the news of its connections.
-pub fn watched_pool(url: &str, max_connections: u32) -> Result<(PgPool, Silences), DbError> {
+/// A pool for tickets alone, and the news of its connections. What becomes of one is not flushed to disk: should the server crash in that moment,
+/// it is there again or gone, and both do no harm.
+pub fn ticket_pool(url: &str, max_connections: u32) -> Result<(PgPool, Silences), DbError> {
+    watched(url, max_connections, Some(("synchronous_commit", "off")))
+}
+
+fn watched(
+    url: &str,
+    max_connections: u32,
+    also: Option<(&'static str, &'static str)>,
+) -> Result<(PgPool, Silences), DbError> {
     let options: PgConnectOptions = url.parse().map_err(DbError::Url)?;
     let (taken, found) = watch::channel(0);
     let taken = Arc::new(taken);
@@ -89,7 +98,11 @@ pub fn watched_pool(url: &str, max_connections: u32) -> Result<(PgPool, Silences
             let found = Arc::clone(&returned);
             Box::pin(async move { sign_of_life(conn, &found).await })
         })
-        .connect_lazy_with(options.application_name("xvault").options(SESSION));
+        .connect_lazy_with(
+            options
+                .application_name("xvault")
+                .options(SESSION.into_iter().chain(also)),
+        );
     Ok((pool, Silences { found }))
 }
 

@@ -1,4 +1,4 @@
-//! The history of jobs: one row per thing that happened. Writing one also wakes whoever watches the job.
+//! The history of jobs: one row per thing that happened.
 
 use sqlx::PgConnection;
 
@@ -11,15 +11,11 @@ use crate::domain::{
 /// Most events returned at once.
 pub const MAX_EVENTS: i64 = 500;
 
-/// Notes that something happened to a job and notifies the channel `xvault_job` with the job's id. When an
-/// attempt failed, the row of the job has the cause already.
+/// Notes that something happened to a job. When an attempt failed, the row of the job has the cause already.
 pub async fn record(conn: &mut PgConnection, job_id: &JobId, kind: JobEventKind, message: &str) -> Result<(), DbError> {
     sqlx::query(
-        "with event as (
-             insert into job_events (job_id, attempt, kind, message, error_code)
-             select id, attempt, $2, $3, case when $4 then error_code end from jobs where id = $1
-         )
-         select pg_notify('xvault_job', $1)",
+        "insert into job_events (job_id, attempt, kind, message, error_code)
+         select id, attempt, $2, $3, case when $4 then error_code end from jobs where id = $1",
     )
     .bind(job_id)
     .bind(kind.as_str())

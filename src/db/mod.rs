@@ -21,9 +21,11 @@ pub mod ids;
 pub mod invitations;
 pub mod job_events;
 pub mod jobs;
+mod kept;
 pub mod limits;
 pub mod master_key;
 pub mod memberships;
+pub mod notices;
 pub mod recovery;
 pub mod retirement;
 pub mod roles;
@@ -40,14 +42,13 @@ pub mod users;
 pub mod worker_tokens;
 pub mod workers;
 
-pub use connect::{Silences, answered, pool, watched_pool};
+pub use connect::{Silences, answered, pool, ticket_pool};
 pub use create::create_database;
+pub use kept::Kept;
+pub use notices::{Notifier, Transaction};
 
 /// A connection on loan from the pool.
 pub type Connection = sqlx::pool::PoolConnection<sqlx::Postgres>;
-
-/// A transaction, rolled back unless it is committed.
-pub type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]

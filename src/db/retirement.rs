@@ -4,7 +4,10 @@
 use sqlx::PgConnection;
 
 use super::DbError;
-use crate::domain::{ids::WorkerId, job::JobError};
+use crate::domain::{
+    ids::{JobId, WorkerId},
+    job::JobError,
+};
 
 /// Marks what lay on the worker's disk as `missing` and says `why`; returns how many snapshots. Those being removed
 /// stay so: another worker ends it, see [`move_deletions`].
@@ -42,9 +45,9 @@ pub async fn move_deletions(conn: &mut PgConnection, queue: &str, to: &str) -> R
     Ok(done.rows_affected())
 }
 
-/// Fails what else waits in `queue`, because nobody will ever do it; returns how many jobs.
-pub async fn fail_waiting(conn: &mut PgConnection, queue: &str, error: &JobError) -> Result<u64, DbError> {
-    let failed: Vec<i32> = sqlx::query_scalar(
+/// Fails what else waits in `queue`, because nobody will ever do it; returns them.
+pub async fn fail_waiting(conn: &mut PgConnection, queue: &str, error: &JobError) -> Result<Vec<JobId>, DbError> {
+    let failed = sqlx::query_scalar(
         "with failed as (
              update jobs set state = 'failed', finished_at = now(), phase = null, error_code = $2,
                  error_message = $3, error_hint = $4
@@ -52,7 +55,7 @@ pub async fn fail_waiting(conn: &mut PgConnection, queue: &str, error: &JobError
          ), noted as (
              insert into job_events (job_id, attempt, kind, message) select id, attempt, 'failed', $3 from failed
          )
-         select 1 from failed, pg_notify('xvault_job', failed.id)",
+         select id from failed",
     )
     .bind(queue)
     .bind(error.code)
@@ -60,5 +63,5 @@ pub async fn fail_waiting(conn: &mut PgConnection, queue: &str, error: &JobError
     .bind(&error.hint)
     .fetch_all(conn)
     .await?;
-    Ok(failed.len() as u64)
+    Ok(failed)
 }

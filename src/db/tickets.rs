@@ -16,7 +16,8 @@ pub struct Shortage {
     pub missing: i64,
 }
 
-/// Has used tickets cleared away after a thousand of them, instead of after a fifth of all that were ever used.
+/// Fits the queue's table to what we do with it: used tickets are cleared away after a thousand of them, instead of after
+/// a fifth of all that were ever used; and new ones do not notify by themselves, see [`super::notices`].
 pub async fn tune(conn: &mut PgConnection) -> Result<(), DbError> {
     let tuned: bool =
         sqlx::query_scalar("select reloptions is not null from pg_class where oid = 'apalis.jobs'::regclass")
@@ -27,8 +28,18 @@ pub async fn tune(conn: &mut PgConnection) -> Result<(), DbError> {
         sqlx::query(
             "alter table apalis.jobs set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
         )
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    }
+    let notifies: bool = sqlx::query_scalar(
+        "select exists (select from pg_trigger where tgrelid = 'apalis.jobs'::regclass and tgname = 'notify_workers')",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if notifies {
+        sqlx::query("drop trigger if exists notify_workers on apalis.jobs")
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }

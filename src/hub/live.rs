@@ -3,25 +3,13 @@
 //! Only a hint: whoever waits reads the database again. After a lost connection everybody is told to look,
 //! because notifications may have been missed.
 
-use std::time::Duration;
-
-use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{self, DbError},
+    db::notices::{self, Heard, Topic},
     domain::ids::JobId,
 };
-
-/// The channel that every change of a job is announced on.
-const CHANNEL: &str = "xvault_job";
-
-/// Pause before a lost connection is made again.
-const RECONNECT: Duration = Duration::from_secs(1);
-
-/// How long nothing may be heard before the connection has to show that it still works.
-const QUIET: Duration = Duration::from_secs(15);
 
 /// Changes that may wait for a slow listener before it is told to look at everything.
 const BACKLOG: usize = 1024;
@@ -50,36 +38,14 @@ impl Default for Live {
 impl Live {
     /// Listens until `stop` fires.
     pub async fn run(self, pool: sqlx::PgPool, stop: CancellationToken) {
-        let listening = async {
-            loop {
-                if let Err(error) = self.listen(&pool).await {
-                    tracing::warn!(%error, "live updates are interrupted");
-                }
-                tokio::time::sleep(RECONNECT).await;
-            }
-        };
+        let listening = notices::listen(&pool, Topic::Job, |heard| match heard {
+            Heard::Anything => self.tell(Change::Anything),
+            Heard::Notice(id) => match id.parse() {
+                Ok(job) => self.tell(Change::Job(job)),
+                Err(_) => tracing::warn!(payload = id, "a notice names no job"),
+            },
+        });
         stop.run_until_cancelled(listening).await;
-    }
-
-    async fn listen(&self, pool: &sqlx::PgPool) -> Result<(), DbError> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
-        self.tell(Change::Anything);
-        // `try_recv` reconnects by itself and answers `None` after it lost the connection.
-        loop {
-            let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
-                // Listening again changes nothing, but a broken connection does not answer.
-                db::answered(async { Ok(listener.listen(CHANNEL).await?) }).await?;
-                continue;
-            };
-            match heard? {
-                Some(note) => match note.payload().parse() {
-                    Ok(job) => self.tell(Change::Job(job)),
-                    Err(_) => tracing::warn!(payload = note.payload(), "a notification names no job"),
-                },
-                None => self.tell(Change::Anything),
-            }
-        }
     }
 
     fn tell(&self, change: Change) {
@@ -119,6 +85,8 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 
 use super::actions::ActionError;
 use crate::db::{
-    DbError, Transaction,
+    Transaction,
     idempotency_keys::{self, RequestKey},
 };
 
@@ -57,7 +57,7 @@ impl Once {
         if let Some(transaction) = self.take() {
             return Ok(transaction);
         }
-        let mut transaction = pool.begin().await.map_err(DbError::from)?;
+        let mut transaction = Transaction::begin(pool).await?;
         if !idempotency_keys::hold(&mut transaction, &self.key, now).await? {
             self.taken.store(true, Ordering::Relaxed);
             return Err(ActionError::Conflict(

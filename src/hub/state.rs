@@ -30,7 +30,7 @@ use crate::{
         jwt::AccessTokens,
         tokens,
     },
-    db::{Connection, DbError, Transaction, tenant_keys},
+    db::{Connection, DbError, Notifier, Transaction, tenant_keys},
     domain::ids::{SessionId, TenantId},
 };
 
@@ -50,6 +50,8 @@ pub struct Hub {
     pub settings: Arc<HubSettings>,
     /// Which jobs changed just now.
     pub live: Live,
+    /// Tells other processes what changed.
+    pub notifier: Notifier,
     /// This process, in the `hubs` table.
     pub process_id: Uuid,
     /// The fleet as it was a moment ago.
@@ -137,6 +139,7 @@ impl Hub {
             keys: Arc::new(Keys::new(master)),
             settings: Arc::new(settings),
             live: Live::default(),
+            notifier: Notifier::default(),
             process_id: Uuid::now_v7(),
             fleet: Arc::default(),
             counts: Arc::default(),
@@ -157,15 +160,16 @@ impl Hub {
     pub async fn begin(&self) -> Result<Transaction, ActionError> {
         match Once::current() {
             Some(once) => once.begin(&self.pool, self.clock.now()).await,
-            None => Ok(self.pool.begin().await.map_err(DbError::from)?),
+            None => Ok(Transaction::begin(&self.pool).await?),
         }
     }
 
-    /// Makes what a transaction did last: now, or together with the answer where the request asked for that ([`Once`]).
+    /// Makes what a transaction did last, and tells of it: now, or together with the answer where the request asked
+    /// for that ([`Once`]).
     pub async fn commit(&self, transaction: Transaction) -> Result<(), ActionError> {
         match Once::current() {
             Some(once) => once.lay_by(transaction),
-            None => transaction.commit().await.map_err(DbError::from)?,
+            None => transaction.commit(&self.notifier).await?,
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::ticket::Ticket;
+use super::{Wakeups, ticket::Ticket};
 use crate::db::Silences;
 
-/// How often a queue is looked at when no notification came.
+/// How often a queue is looked at when no notice came.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// Longest pause before a consumer that ended with an error is rebuilt.
@@ -30,6 +30,8 @@ pub struct Consumer {
     pub concurrency: usize,
     /// News of the pool: after each, the consumer is rebuilt, because its own connection may be broken too.
     pub silences: Silences,
+    /// Tells when there is something to take.
+    pub wakeups: Wakeups,
 }
 
 impl Consumer {
@@ -115,8 +117,11 @@ impl Consumer {
         let config = Config::default().queue(&self.queue).batch_size(1);
         let backend = PostgresStorage::<Ticket>::new(pool)
             .with_config(config)
-            .with_pubsub()
-            .poll_with_strategy(Strategy::new().interval(POLL_EVERY));
+            .poll_with_strategy(
+                Strategy::new()
+                    .stream(self.wakeups.of(&self.queue))
+                    .interval(POLL_EVERY),
+            );
         let context = WorkerContext::new(&format!("{}.{build}", self.name));
         let worker = WorkerBuilder::new(&context)
             .backend(backend)

@@ -14,11 +14,13 @@ pub mod orders;
 mod requeue;
 pub mod route;
 mod ticket;
+mod wakeups;
 
 pub use consumer::Consumer;
 pub use enqueue::{EnqueueError, enqueue};
 pub use requeue::{fail, hand_back, reap};
 pub use ticket::{push_at, push_now};
+pub use wakeups::Wakeups;
 
 /// Creates or updates the queue's own tables (schema `apalis`). Runs after [`crate::db::migrate`],
 /// with the right to create extensions (hstore and pgcrypto, both trusted).

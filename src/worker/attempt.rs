@@ -8,7 +8,7 @@ use super::node::Node;
 use crate::{
     artifact::Gauge,
     db::{
-        self, DbError,
+        self, Transaction,
         jobs::{self, Lease},
     },
     domain::{
@@ -111,10 +111,10 @@ impl Attempt {
     /// Tells what the work is doing now. A database that is away does not stop the work.
     pub async fn phase(&self, node: &Node, phase: &str, message: &str) {
         let told = async {
-            let mut tx = node.pool.begin().await?;
+            let mut tx = Transaction::begin(&node.pool).await?;
             jobs::enter_phase(&mut tx, &self.lease, phase, message).await?;
-            tx.commit().await?;
-            Ok::<(), DbError>(())
+            tx.changed_job(&self.job.id);
+            tx.commit(&node.notifier).await
         };
         if let Err(error) = db::answered(told).await {
             tracing::warn!(phase, %error, "could not tell the phase");

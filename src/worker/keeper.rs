@@ -44,5 +44,7 @@ pub async fn keep(node: &Node, attempt: &Attempt) -> Infallible {
 
 async fn renew(node: &Node, attempt: &Attempt) -> Result<Renewal, DbError> {
     let mut conn = node.pool.acquire().await?;
-    jobs::renew(&mut conn, &attempt.lease, node.timing.lease, &attempt.progress()).await
+    let renewal = jobs::renew(&mut conn, &attempt.lease, node.timing.lease, &attempt.progress()).await?;
+    node.notifier.job(&attempt.job.id);
+    Ok(renewal)
 }

@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     config::WorkerConfig,
     connectors::{egress::EgressPolicy, open::ConnectorContext},
-    db::Silences,
+    db::{Kept, Notifier},
     domain::{
         ids::{ExportId, JobId, WorkerId},
         job::JobError,
@@ -42,8 +42,8 @@ pub struct Node {
     pub timing: Timing,
     /// The database, with a worker's rights.
     pub pool: PgPool,
-    /// When connections to it broke without a word.
-    pub silences: Silences,
+    /// Tells other processes what changed.
+    pub notifier: Notifier,
     /// Wall time.
     pub clock: Clock,
     /// Where snapshots lie.
@@ -64,6 +64,9 @@ pub struct Node {
     pub askpass: PathBuf,
     /// Does what a job asks for.
     pub work: Work,
+    /// The connection that claims; one claim of a process at a time, because the database lets one of the fleet through
+    /// at a time anyway.
+    pub claims: tokio::sync::Mutex<Kept>,
     /// The attempts of this process, one per job.
     attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
     /// Whether the storage is the one our snapshots lie in.
@@ -78,8 +81,6 @@ pub struct Parts {
     pub config: WorkerConfig,
     /// As in [`Node`].
     pub pool: PgPool,
-    /// As in [`Node`].
-    pub silences: Silences,
     /// As in [`Node`].
     pub clock: Clock,
     /// As in [`Node`].
@@ -124,8 +125,9 @@ impl Node {
         Arc::new(Self {
             id: parts.id,
             timing,
+            claims: tokio::sync::Mutex::new(Kept::of(parts.pool.clone())),
             pool: parts.pool,
-            silences: parts.silences,
+            notifier: Notifier::default(),
             clock: parts.clock,
             storage: parts.storage,
             hub: parts.hub,

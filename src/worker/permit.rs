@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     db::{
-        self, DbError,
+        self, DbError, Kept,
         jobs::{Claimed, Offer},
     },
     domain::{error_code::ErrorCode, job::JobError},
@@ -48,17 +48,23 @@ pub async fn use_permit(node: Arc<Node>, queue_name: String) {
 /// Of a drained worker: passes the permit on, and keeps the place it came through taken, so that this
 /// process soon gets no more of them and the others have them to themselves.
 async fn sit_out(node: &Node, queue_name: &str, has_permit: bool) {
-    let passed_on = async { queue::push_now(&mut *node.pool.acquire().await?, queue_name).await };
-    if has_permit && let Err(error) = db::answered(passed_on).await {
+    if has_permit && let Err(error) = db::answered(pass_on(node, queue_name)).await {
         tracing::warn!(queue = queue_name, %error, "could not pass a permit on; the sweeper will replace it");
     }
     node.while_drained().await;
 }
 
+/// Gives the permit back to the queue.
+async fn pass_on(node: &Node, queue_name: &str) -> Result<(), DbError> {
+    queue::push_now(&mut *node.pool.acquire().await?, queue_name).await?;
+    node.notifier.work(queue_name);
+    Ok(())
+}
+
 async fn claim_patiently(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {
     let mut tries = 0;
     loop {
-        match db::answered(claim(node, queue_name, has_permit)).await {
+        match claim(node, queue_name, has_permit).await {
             Err(error) if error.is_away() && tries < CLAIM_TRIES => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(200) * tries).await;
@@ -71,13 +77,33 @@ async fn claim_patiently(node: &Node, queue_name: &str, has_permit: bool) -> Res
 /// Claims, or passes the permit on: while this process stops, and when what is due needs more room on the
 /// disk than is left here.
 async fn claim(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option<Claimed>, DbError> {
-    let mut conn = node.pool.acquire().await?;
-    if node.stopping.is_cancelled() {
-        if has_permit {
-            queue::push_now(&mut conn, queue_name).await?;
+    let (claimed, of_use_elsewhere) = match node.stopping.is_cancelled() {
+        true => (None, has_permit),
+        false => {
+            let mut claims = node.claims.lock().await;
+            db::answered(claim_on(node, &mut claims, queue_name, has_permit)).await?
         }
-        return Ok(None);
+    };
+    if let Some(claimed) = &claimed {
+        node.notifier.job(&claimed.job.id);
     }
+    if of_use_elsewhere {
+        if !node.stopping.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(rand::random_range(PASS_ON_AFTER))).await;
+        }
+        db::answered(pass_on(node, queue_name)).await?;
+    }
+    Ok(claimed)
+}
+
+/// The job that was claimed; or none, and whether another worker could make use of the permit.
+async fn claim_on(
+    node: &Node,
+    claims: &mut Kept,
+    queue_name: &str,
+    has_permit: bool,
+) -> Result<(Option<Claimed>, bool), DbError> {
+    let mut conn = claims.take().await?;
     let disk = node.disk();
     let offer = Offer {
         backups: disk.paused.is_none(),
@@ -91,18 +117,14 @@ async fn claim(node: &Node, queue_name: &str, has_permit: bool) -> Result<Option
         true => db::jobs::claim(&mut conn, &offer).await?,
         false => None,
     };
-    let pass_on = has_permit
+    let of_use_elsewhere = has_permit
         && claimed.is_none()
         && match usable {
             true => db::jobs::has_due_for_others(&mut conn, &offer).await?,
             false => db::jobs::has_due(&mut conn, queue_name).await?,
         };
-    drop(conn);
-    if pass_on {
-        tokio::time::sleep(Duration::from_millis(rand::random_range(PASS_ON_AFTER))).await;
-        queue::push_now(&mut *node.pool.acquire().await?, queue_name).await?;
-    }
-    Ok(claimed)
+    claims.keep(conn);
+    Ok((claimed, of_use_elsewhere))
 }
 
 /// Runs one attempt. Every line that is logged meanwhile says whose and which it is.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     db::{
-        self, DbError,
+        self, DbError, Transaction,
         jobs::{self, AfterFailure, Retry},
         snapshots,
     },
@@ -65,10 +65,11 @@ async fn success(node: &Arc<Node>, attempt: &Attempt, outcome: Outcome) -> Attem
 
 /// False if the report is refused.
 async fn write_success(node: &Node, attempt: &Attempt, outcome: &Outcome) -> Result<bool, DbError> {
-    let mut tx = node.pool.begin().await?;
+    let mut tx = Transaction::begin(&node.pool).await?;
     if jobs::finish(&mut tx, &attempt.lease, &outcome.end).await? {
         outcome.effect.write(&mut tx, node.timing.export_lifetime).await?;
-        tx.commit().await?;
+        tx.changed_job(&attempt.job.id);
+        tx.commit(&node.notifier).await?;
         return Ok(true);
     }
     // The answer to an earlier try may have been lost on its way.
@@ -87,13 +88,14 @@ async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) -> Attem
 }
 
 async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Result<AfterFailure, DbError> {
-    let mut tx = node.pool.begin().await?;
+    let mut tx = Transaction::begin(&node.pool).await?;
     let retry = retry(node, &attempt.job, error.code);
     let after = queue::fail(&mut tx, &attempt.lease, error, &retry).await?;
     if after == AfterFailure::Failed {
         note_fault(&mut tx, &attempt.job, error).await?;
     }
-    tx.commit().await?;
+    tx.changed_job(&attempt.job.id);
+    tx.commit(&node.notifier).await?;
     Ok(after)
 }
 
@@ -124,10 +126,14 @@ async fn hand_back(node: &Arc<Node>, attempt: &Attempt) -> AttemptEnd {
 }
 
 async fn write_hand_back(node: &Node, attempt: &Attempt) -> Result<AfterFailure, DbError> {
-    let mut tx = node.pool.begin().await?;
+    let mut tx = Transaction::begin(&node.pool).await?;
     let why = format!("Worker {} is stopping and gave the job back", node.id);
     let after = queue::hand_back(&mut tx, &attempt.lease, &why).await?;
-    tx.commit().await?;
+    tx.changed_job(&attempt.job.id);
+    if let AfterFailure::Retry { queue, .. } = &after {
+        tx.added_work(queue);
+    }
+    tx.commit(&node.notifier).await?;
     Ok(after)
 }
 

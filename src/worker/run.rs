@@ -24,7 +24,7 @@ use crate::{
     config::WorkerConfig,
     db::{self, DbError, jobs::Finished, schema::SchemaFit},
     domain::{ids::WorkerId, job::Job},
-    queue::{Consumer, route},
+    queue::{Consumer, Wakeups, route},
     shutdown::Shutdown,
     storage::{StorageError, local_fs::LocalFs},
 };
@@ -117,6 +117,8 @@ async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shu
     }
     tracing::info!(worker = %node.id, listen = %node.config.listen, "worker ready");
 
+    let last_notices = CancellationToken::new();
+    let notifying = tokio::spawn(node.notifier.clone().run(node.pool.clone(), last_notices.clone()));
     let mut background = JoinSet::new();
     let stop_serving = CancellationToken::new();
     let serving = tokio::spawn(server::serve(node.clone(), listener, stop_serving.clone()));
@@ -124,7 +126,8 @@ async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shu
     let heart = tokio::spawn(async move { heartbeat::keep_beating(&beating).await });
     background.spawn(async move { reconcile::keep_reconciled(&comparing).await });
 
-    tokio::join!(consume(&node), hand_back_in_time(&node));
+    let (consumed, ()) = tokio::join!(consume(&node), hand_back_in_time(&node));
+    consumed?;
 
     stop_serving.cancel();
     // Whoever still downloads comes back with a range when the worker does.
@@ -134,6 +137,8 @@ async fn run_doing(work: Work, config: WorkerConfig, clock: Clock, shutdown: Shu
     if let Ok(reason) = heart.await {
         return Err(reason);
     }
+    last_notices.cancel();
+    let _ = notifying.await;
     if let Err(error) = heartbeat::say_goodbye(&node).await {
         tracing::warn!(%error, "could not say goodbye");
     }
@@ -160,13 +165,12 @@ async fn prepare(
             address: config.listen,
             source,
         })?;
-    // Claims, renewals and reports of every job, two listeners of the queue, and the rest.
-    let connections = u32::try_from(config.concurrency).unwrap_or(256).saturating_mul(2) + 8;
-    let (pool, silences) = db::watched_pool(config.database.url.expose_secret(), connections)?;
+    // Claims, renewals and reports of every job, and the rest.
+    let connections = u32::try_from(config.concurrency).unwrap_or(256).saturating_mul(2) + 6;
+    let pool = db::pool(config.database.url.expose_secret(), connections)?;
     let node = Node::new(Parts {
         id: identity.id.clone(),
         pool,
-        silences,
         clock,
         storage,
         hub: HubClient::new(config.hub_url.clone(), config.token.clone())?,
@@ -218,17 +222,24 @@ fn may_pass(error: &WorkerError) -> bool {
 
 /// Consumes both queues until the process stops and every job is over. Jobs for this disk have a
 /// limit of their own, so a restore does not wait behind long backups.
-async fn consume(node: &Arc<Node>) {
+async fn consume(node: &Arc<Node>) -> Result<(), DbError> {
     let boot = uuid::Uuid::new_v4().simple().to_string();
+    let queues = [route::WORK.to_owned(), route::of_worker(&node.id)];
+    // One connection for each consumer, one that listens, and one to spare.
+    let (pool, silences) = db::ticket_pool(node.config.database.url.expose_secret(), 4)?;
+    let wakeups = Wakeups::new(queues.clone());
+    let (bells, listening) = (wakeups.clone(), pool.clone());
+    let listening = tokio::spawn(async move { bells.run(&listening).await });
     let of = |queue: String| {
         let consumer = Consumer {
             name: format!("{}.{}.{queue}", node.id, &boot[..8]),
             queue: queue.clone(),
             concurrency: node.config.concurrency,
-            silences: node.silences.clone(),
+            silences: silences.clone(),
+            wakeups: wakeups.clone(),
         };
         let owner = node.clone();
-        consumer.run(node.pool.clone(), node.stopping.clone(), move || {
+        consumer.run(pool.clone(), node.stopping.clone(), move || {
             // In a task of its own: a consumer that loses the database drops its calls, and the
             // transfer must go on.
             let used = tokio::spawn(use_permit(owner.clone(), queue.clone()));
@@ -239,12 +250,15 @@ async fn consume(node: &Arc<Node>) {
             }
         })
     };
-    tokio::join!(of(route::WORK.to_owned()), of(route::of_worker(&node.id)));
+    let [work, own] = queues;
+    tokio::join!(of(work), of(own));
+    listening.abort();
     // Jobs of a consumer that was rebuilt meanwhile.
     while let Some(attempt) = node.running().first() {
         attempt.over.cancelled().await;
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// After the stop signal, waits for the grace period and then gives back what still runs.

@@ -35,6 +35,7 @@ mod exports_download;
 mod fairness_of_workers;
 mod lifecycle_jobs;
 mod metrics;
+mod notices;
 mod pages;
 mod postgres_crash;
 mod queue_elsewhere;

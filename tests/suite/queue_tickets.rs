@@ -11,7 +11,7 @@ use xvault::{
         tickets,
     },
     domain::ids::{JobId, WorkerId},
-    queue::{self, Consumer, route::WORK},
+    queue::{self, Consumer, Wakeups, route::WORK},
 };
 
 use super::support::{
@@ -40,6 +40,8 @@ impl Claimer {
             name: name.into(),
             concurrency,
             silences: xvault::db::Silences::default(),
+            // Polling must do.
+            wakeups: Wakeups::new([]),
         };
         let (list, gate, worker, own) = (claimed.clone(), go.clone(), worker.clone(), pool.clone());
         let run = consumer.run(pool.clone(), stop.clone(), move || {

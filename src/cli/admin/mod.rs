@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, DatabaseConfig, Environment, master_key as configured_key},
     crypto::envelope::MasterKey,
-    db,
+    db::{self, Notifier, Transaction},
     hub::actions::{
         master_key, members,
         tenants::{self, CheckedTenant, NewOwner, NewTenant},
@@ -66,7 +66,7 @@ async fn administrate(command: AdminCommand) -> anyhow::Result<()> {
         env.secret("XVAULT_ADMIN_PASSWORD")?.ok_or_else(missing)
     };
     let pool = db::pool(DatabaseConfig::load(&env)?.url.expose_secret(), 1)?;
-    let mut tx = pool.begin().await.context("cannot reach the database")?;
+    let mut tx = Transaction::begin(&pool).await.context("cannot reach the database")?;
     let done = match command {
         AdminCommand::WorkerToken { label, revoke: true } => {
             format!("ended {} tokens", workers::revoke_tokens(&mut tx, &label).await?)
@@ -94,7 +94,10 @@ async fn administrate(command: AdminCommand) -> anyhow::Result<()> {
             format!("{email} signs in with the new password now")
         }
     };
-    tx.commit().await.context("nothing was changed")?;
+    let notifier = Notifier::default();
+    tx.commit(&notifier).await.context("nothing was changed")?;
+    // Whoever does not hear of it finds out a little later.
+    let _ = notifier.send(&pool).await;
     println!("{done}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use sqlx::PgConnection;
 
 use crate::{
-    db::workers,
+    db::{Transaction, workers},
     domain::ids::WorkerId,
     hub::{
         actions::{retirement, workers as actions},
@@ -50,20 +50,20 @@ pub enum WorkerCommand {
 }
 
 /// Does it in the caller's transaction; answers what to print.
-pub async fn run(conn: &mut PgConnection, now: DateTime<Utc>, command: WorkerCommand) -> anyhow::Result<String> {
+pub async fn run(tx: &mut Transaction, now: DateTime<Utc>, command: WorkerCommand) -> anyhow::Result<String> {
     Ok(match command {
-        WorkerCommand::List => list(conn, now).await?,
-        WorkerCommand::Show { id } => shown(&actions::detail(conn, now, &id).await?),
+        WorkerCommand::List => list(tx, now).await?,
+        WorkerCommand::Show { id } => shown(&actions::detail(tx, now, &id).await?),
         WorkerCommand::Drain { id } => {
-            actions::drain(conn, &id, true, OPERATOR).await?;
+            actions::drain(tx, &id, true, OPERATOR).await?;
             format!("{id} takes no new backups")
         }
         WorkerCommand::Undrain { id } => {
-            actions::drain(conn, &id, false, OPERATOR).await?;
+            actions::drain(tx, &id, false, OPERATOR).await?;
             format!("{id} takes work again")
         }
         WorkerCommand::Retire { id, confirm: None } => {
-            let detail = actions::detail(conn, now, &id).await?;
+            let detail = actions::detail(tx, now, &id).await?;
             format!(
                 "{}\nRetiring cannot be undone. To do it: xvault admin worker retire {id} --confirm {id}",
                 shown(&detail)
@@ -73,7 +73,7 @@ pub async fn run(conn: &mut PgConnection, now: DateTime<Utc>, command: WorkerCom
             id,
             confirm: Some(confirm),
         } => {
-            let done = retirement::retire_as(conn, now, &id, &confirm, OPERATOR)
+            let done = retirement::retire_as(tx, now, &id, &confirm, OPERATOR)
                 .await
                 .with_context(|| format!("{id} was not retired"))?;
             format!(

@@ -43,10 +43,8 @@ pub async fn finish(conn: &mut PgConnection, lease: &Lease, end: &Finished) -> R
                  progress_bytes = $7, progress_files = $8, progress_total_bytes = $9,
                  finished_at = now(), phase = null, lease_id = null, lease_expires_at = null
              where id = $1 and lease_id = $2 and state = 'running' returning id, attempt
-         ), event as (
-             insert into job_events (job_id, attempt, kind, message) select id, attempt, $10, $11 from done
          )
-         select pg_notify('xvault_job', id) from done",
+         insert into job_events (job_id, attempt, kind, message) select id, attempt, $10, $11 from done",
     )
     .bind(&lease.job_id)
     .bind(lease.lease_id)
@@ -59,7 +57,7 @@ pub async fn finish(conn: &mut PgConnection, lease: &Lease, end: &Finished) -> R
     .bind(end.progress.total_bytes.map(number))
     .bind(kind.as_str())
     .bind(&end.message)
-    .fetch_optional(conn)
+    .execute(conn)
     .await?;
-    Ok(done.is_some())
+    Ok(done.rows_affected() > 0)
 }

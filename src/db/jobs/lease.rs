@@ -47,13 +47,10 @@ pub async fn renew(
 ) -> Result<Renewal, DbError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let cancel_requested: Option<bool> = sqlx::query_scalar(
-        "with renewed as (
-             update jobs set lease_expires_at = now() + make_interval(secs => $3),
-                 progress_bytes = $4, progress_files = $5, progress_total_bytes = $6
-             where id = $1 and lease_id = $2 and state = 'running'
-             returning id, cancel_requested_at is not null as cancel_requested
-         )
-         select cancel_requested from renewed, pg_notify('xvault_job', renewed.id)",
+        "update jobs set lease_expires_at = now() + make_interval(secs => $3),
+             progress_bytes = $4, progress_files = $5, progress_total_bytes = $6
+         where id = $1 and lease_id = $2 and state = 'running'
+         returning cancel_requested_at is not null",
     )
     .bind(&lease.job_id)
     .bind(lease.lease_id)

@@ -58,7 +58,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Option<Job>
          )
          select ",
         columns!(),
-        " from new j, pg_notify('xvault_job', j.id)"
+        " from new j"
     ))
     .bind(&new.id)
     .bind(&new.tenant_id)

@@ -3,7 +3,7 @@
 use super::{ActionError, Actor, List, ListQuery, audit, job_views, sources::lock_present};
 use crate::{
     db::{
-        job_events,
+        Transaction, job_events,
         jobs::{self, Cancellation, NewJob},
     },
     domain::{
@@ -93,21 +93,18 @@ async fn order_on_source(hub: &Hub, actor: &Actor, source: &SourceId, new: NewJo
 }
 
 /// Puts a job of the actor into the queue, in the caller's transaction.
-pub(super) async fn order(
-    conn: &mut sqlx::PgConnection,
-    hub: &Hub,
-    actor: &Actor,
-    new: NewJob,
-) -> Result<JobView, ActionError> {
+pub(super) async fn order(tx: &mut Transaction, hub: &Hub, actor: &Actor, new: NewJob) -> Result<JobView, ActionError> {
     let new = NewJob {
         created_by: Some(actor.user_id.clone()),
         ..new
     };
-    let job = queue::enqueue(conn, &new).await.map_err(|error| match error {
+    let job = queue::enqueue(tx, &new).await.map_err(|error| match error {
         EnqueueError::ActiveBackup(active) => ActionError::ActiveBackup(active),
         EnqueueError::Db(error) => error.into(),
     })?;
-    job_views::one(conn, hub, actor, job).await
+    tx.changed_job(&job.id);
+    tx.added_work(&new.queue);
+    job_views::one(tx, hub, actor, job).await
 }
 
 /// Cancels a job, at once if it waits, within seconds if it runs.
@@ -121,6 +118,7 @@ pub async fn cancel(hub: &Hub, actor: &Actor, id: &JobId) -> Result<JobView, Act
         }
         Cancellation::Cancelled | Cancellation::Requested | Cancellation::AlreadyOver(_) => {}
     }
+    tx.changed_job(id);
     audit::record(&mut tx, actor, "job.cancel", Some(id.as_str())).await?;
     let job = jobs::get(&mut tx, &actor.tenant_id, id).await?.ok_or(NO_JOB)?;
     let view = job_views::one(&mut tx, hub, actor, job).await?;

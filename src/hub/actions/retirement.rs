@@ -8,7 +8,7 @@ use super::{
     workers::{NO_WORKER, deed},
 };
 use crate::{
-    db::{audit_log, jobs, retirement, workers},
+    db::{Transaction, audit_log, jobs, retirement, workers},
     domain::{
         error_code::ErrorCode,
         ids::WorkerId,
@@ -33,31 +33,34 @@ pub async fn retire(hub: &Hub, actor: &Actor, id: &WorkerId, confirm: &str) -> R
 
 /// The same in the caller's transaction, for `by`.
 pub async fn retire_as(
-    conn: &mut PgConnection,
+    tx: &mut Transaction,
     now: DateTime<Utc>,
     id: &WorkerId,
     confirm: &str,
     by: &str,
 ) -> Result<RetiredView, ActionError> {
-    let worker = workers::lock(conn, id).await?.ok_or(NO_WORKER)?;
+    let worker = workers::lock(tx, id).await?.ok_or(NO_WORKER)?;
     if confirm.trim() != id.as_str() {
         let detail = format!("must repeat the id of the worker, {id}: what only it has is lost to xVault");
         return Err(ActionError::invalid("/confirm", detail));
     }
-    refuse_while_needed(conn, &worker, now).await?;
-    workers::set_retired(conn, id).await?;
+    refuse_while_needed(tx, &worker, now).await?;
+    workers::set_retired(tx, id).await?;
     let why = format!("it lay on the disk of worker {}, which was retired", worker.hostname);
-    let snapshots_missing = retirement::mark_snapshots_missing(conn, id, &why).await?;
-    retirement::end_exports(conn, id).await?;
+    let snapshots_missing = retirement::mark_snapshots_missing(tx, id, &why).await?;
+    retirement::end_exports(tx, id).await?;
     let own = route::of_worker(id);
-    let deletions_moved = retirement::move_deletions(conn, &own, route::WORK).await?;
+    let deletions_moved = retirement::move_deletions(tx, &own, route::WORK).await?;
     // Whoever takes one finds nothing on its own disk and removes the row.
     let tickets = usize::try_from(deletions_moved).unwrap_or(usize::MAX);
-    queue::push_at(conn, route::WORK, now, tickets).await?;
-    let jobs_failed = retirement::fail_waiting(conn, &own, &error(&worker)).await?;
-    audit_log::record(conn, &deed(by, "worker.retire", id.as_str())).await?;
+    queue::push_at(tx, route::WORK, now, tickets).await?;
+    tx.added_work(route::WORK);
+    let failed = retirement::fail_waiting(tx, &own, &error(&worker)).await?;
+    failed.iter().for_each(|job| tx.changed_job(job));
+    let jobs_failed = failed.len() as u64;
+    audit_log::record(tx, &deed(by, "worker.retire", id.as_str())).await?;
     tracing::warn!(worker = %id, by, snapshots_missing, jobs_failed, "a worker was retired");
-    let worker = workers::get(conn, id).await?.ok_or(NO_WORKER)?;
+    let worker = workers::get(tx, id).await?.ok_or(NO_WORKER)?;
     Ok(RetiredView {
         worker: WorkerView::new(worker, now),
         snapshots_missing,

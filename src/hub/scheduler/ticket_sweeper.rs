@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::BATCH;
 use crate::{
-    db::{DbError, tickets},
+    db::{DbError, Transaction, tickets},
     hub::Hub,
     queue,
 };
@@ -21,7 +21,7 @@ const MOST: i64 = 1000;
 
 /// One round. Two hubs in the same moment would both add the tickets, so one lets the other do it.
 pub async fn once(hub: Hub) -> Result<u64, DbError> {
-    let mut tx = hub.pool.begin().await?;
+    let mut tx = Transaction::begin(&hub.pool).await?;
     if !tickets::lock_sweeping(&mut tx).await? {
         return Ok(0);
     }
@@ -33,7 +33,8 @@ pub async fn once(hub: Hub) -> Result<u64, DbError> {
         );
         let count = usize::try_from(shortage.missing.min(MOST)).unwrap_or(0);
         queue::push_at(&mut tx, &shortage.queue, hub.clock.now(), count).await?;
+        tx.added_work(&shortage.queue);
     }
-    tx.commit().await?;
+    tx.commit(&hub.notifier).await?;
     Ok(0)
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::{
     db::{
-        DbError,
+        DbError, Transaction,
         jobs::NewJob,
         snapshots::{self, Pace},
     },
@@ -47,7 +47,7 @@ pub async fn once(hub: Hub) -> Result<u64, DbError> {
 }
 
 async fn order(hub: &Hub, worker: &WorkerId, share: f64) -> Result<(), DbError> {
-    let mut tx = hub.pool.begin().await?;
+    let mut tx = Transaction::begin(&hub.pool).await?;
     let Some(pace) = snapshots::take_pace(&mut tx, worker).await? else {
         return Ok(());
     };
@@ -60,14 +60,17 @@ async fn order(hub: &Hub, worker: &WorkerId, share: f64) -> Result<(), DbError> 
                 ..orders::verify(&snapshot)
             };
             match queue::enqueue(&mut tx, &new).await {
-                // The latter is said of backups only.
-                Ok(_) | Err(EnqueueError::ActiveBackup(_)) => {}
+                Ok(job) => {
+                    tx.changed_job(&job.id);
+                    tx.added_work(&new.queue);
+                }
+                // Is said of backups only.
+                Err(EnqueueError::ActiveBackup(_)) => {}
                 Err(EnqueueError::Db(error)) => return Err(error),
             }
         }
     }
-    tx.commit().await?;
-    Ok(())
+    tx.commit(&hub.notifier).await
 }
 
 /// What the schedule wants now.

@@ -101,6 +101,15 @@ fn sql_lives_in_db_and_apalis_in_queue() {
     none(faults);
 }
 
+/// Why stands in `src/db/notices.rs`.
+#[test]
+fn no_statement_notifies_but_the_one_that_writes_nothing() {
+    let notifies = |text: &str| text.contains("pg_notify(") || text.contains("\"notify ");
+    let found = files().into_iter().filter(|file| notifies(&file.text.to_lowercase()));
+    let found: Vec<_> = found.map(|file| file.path).collect();
+    assert_eq!(found, ["src/db/notices.rs"]);
+}
+
 #[test]
 fn only_the_clock_asks_for_the_time() {
     let mut faults = Vec::new();
