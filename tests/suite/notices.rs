@@ -13,6 +13,7 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn an_order_is_heard_by_workers_and_its_end_by_watchers() {
     let site = Site::start().await;
+    std::fs::write(site.sshd.home().join("file"), "content").unwrap();
     let pool = site.stack.database.pool().await;
     let mut listener = PgListener::connect_with(&pool).await.unwrap();
     listener.listen_all(["xvault_job", "xvault_work"]).await.unwrap();
