@@ -33,6 +33,10 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
 
 fn print(manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
     let counts = &manifest.counts;
+    let parts = match counts.streams {
+        0 => String::new(),
+        streams => format!(" ({streams} in parts)"),
+    };
     let rows = [
         ("snapshot", manifest.key.snapshot_id.to_string()),
         (
@@ -52,8 +56,8 @@ fn print(manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
         (
             "entries",
             format!(
-                "{} files, {} directories, {} symlinks, {} hard links",
-                counts.files, counts.directories, counts.symlinks, counts.hardlinks
+                "{} files{}, {} directories, {} symlinks, {} hard links",
+                counts.files, parts, counts.directories, counts.symlinks, counts.hardlinks
             ),
         ),
         ("content", format!("{} bytes", manifest.sizes.content)),

@@ -113,6 +113,16 @@ fn stock_tools_join_the_parts_of_a_longer_one() {
         b"",
     );
     assert!(joined == dumps.shop);
+    let tar = dumps.bench.stock_content(ArtifactFile::Backup);
+    let on_the_way = ["-x", "-O", "-f", "-"].map(AsRef::as_ref);
+    let parts = "databases/shop.dump.part*".as_ref();
+    let gnu = run(
+        "tar",
+        &[&on_the_way[..], &["--wildcards".as_ref(), parts]].concat(),
+        &tar,
+    );
+    assert!(gnu == dumps.shop);
+    assert!(run("bsdtar", &[&on_the_way[..], &[parts]].concat(), &tar) == dumps.shop);
     let sizes = ["1", "2", "3"].map(|n| fs::metadata(into.join(format!("databases/shop.dump.part00000{n}"))));
     assert_eq!(
         sizes.map(|meta| meta.unwrap().len() as usize),
@@ -224,6 +234,9 @@ fn browsing_and_listing_show_one_file() {
     );
     let (identity, directory) = (dumps.bench.identity_file(), dumps.bench.snapshot());
     let (identity, directory) = (identity.to_str().unwrap(), directory.to_str().unwrap());
+    let inspected = command(&["artifact", "inspect", directory], &[]).output().unwrap();
+    let inspected = String::from_utf8(inspected.stdout).unwrap();
+    assert!(inspected.contains("5 files (2 in parts)"), "{inspected}");
     let output = command(&["artifact", "list", "--paths", "-i", identity, directory], &[])
         .output()
         .unwrap();
