@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             .offset
             .checked_add(record.length)
             .is_some_and(|end| end <= self.frames.length());
-        if !(BLOCK..=MAX_HEAD).contains(&head) || head % BLOCK != 0 || !within {
+        if !(BLOCK..=MAX_HEAD).contains(&head) || !head.is_multiple_of(BLOCK) || !within {
             return Err(fault(&record.entry, "has a length that makes no sense"));
         }
         self.frames.seek(record.offset);

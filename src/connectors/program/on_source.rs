@@ -44,7 +44,10 @@ pub(super) async fn start(program: &Program, session: &SshSession, stdin: Stdin)
         output: output.map(|output| Box::pin(output) as _),
         said: said.map(|said| Box::pin(said) as _),
     };
-    let process = Process::Remote { child, _leash: leash };
+    let process = Process::Remote {
+        child: Box::new(child),
+        _leash: leash,
+    };
     Ok(Running::new(program.name(), session.place(), process, streams))
 }
 

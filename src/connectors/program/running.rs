@@ -52,7 +52,7 @@ pub struct Ended {
 pub(super) enum Process {
     Local(LocalChild),
     Remote {
-        child: RemoteChild,
+        child: Box<RemoteChild>,
         /// When this closes, the program is ended there.
         _leash: Option<ChildStdin>,
     },
