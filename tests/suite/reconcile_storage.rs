@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::support::{
-    eventually::{SOON, eventually_some},
+    eventually::{SOON, eventually, eventually_some},
     site::Site,
     sshd::Setup,
     xvault::Worker,
@@ -76,7 +76,18 @@ async fn a_disk_that_goes_away_under_a_running_worker_is_noticed() {
     // Deleting finds no files; that must not pass for having removed them.
     let path = format!("/api/v1/snapshots/{snapshot}");
     let answer = site.api.delete(&path).await.expect(202);
-    fs::remove_dir(&storage).unwrap();
+    // Nor does that leave the worker with nothing to miss, and free to take the directory for a new storage.
+    let refusals = || {
+        site.stack
+            .worker
+            .process
+            .output()
+            .matches("takes no jobs that need")
+            .count()
+    };
+    let before = refusals();
+    eventually("the worker looks twice more", SOON, async || refusals() >= before + 2).await;
+    fs::remove_dir(&storage).expect("nothing was written where the disk should be");
     fs::rename(&away, &storage).unwrap();
     let job = site.over(answer["job"]["id"].as_str().unwrap()).await;
     assert_eq!(job["state"], "succeeded", "{job}");

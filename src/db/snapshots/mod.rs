@@ -12,7 +12,7 @@ mod standing;
 mod state;
 mod verification;
 
-pub use standing::{Standing, known_of, standing};
+pub use standing::{Standing, known_of, some_on_worker, standing};
 pub use state::{OnDisk, Verdict, judge, mark_faulty, on_worker, set_deleting, set_verified};
 pub use verification::{Pace, set_pace, take_pace, take_unverified, verifying_workers};
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::{
     db::DbError,
     domain::{
-        ids::{JobId, SnapshotId, SourceId, TenantId},
+        ids::{JobId, SnapshotId, SourceId, TenantId, WorkerId},
         job::JobState,
         snapshot::SnapshotKey,
     },
@@ -24,17 +24,36 @@ pub enum Standing {
 
 /// Those of `ids` that the catalogue has, with their whole keys. Across tenants, because a disk is.
 pub async fn known_of(conn: &mut PgConnection, ids: &[SnapshotId]) -> Result<Vec<SnapshotKey>, DbError> {
-    let rows: Vec<(TenantId, SourceId, SnapshotId)> =
-        sqlx::query_as("select tenant_id, source_id, id from snapshots where id = any($1)")
-            .bind(ids)
+    let rows = sqlx::query_as("select tenant_id, source_id, id from snapshots where id = any($1)")
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(keys(rows))
+}
+
+/// Up to `limit` snapshots that lie on a worker's disk as far as the catalogue knows, whatever else it knows of them: also
+/// those that are missing or being removed.
+pub async fn some_on_worker(
+    conn: &mut PgConnection,
+    worker_id: &WorkerId,
+    limit: i64,
+) -> Result<Vec<SnapshotKey>, DbError> {
+    let rows =
+        sqlx::query_as("select tenant_id, source_id, id from snapshots where worker_id = $1 order by id limit $2")
+            .bind(worker_id)
+            .bind(limit)
             .fetch_all(conn)
             .await?;
+    Ok(keys(rows))
+}
+
+fn keys(rows: Vec<(TenantId, SourceId, SnapshotId)>) -> Vec<SnapshotKey> {
     let key = |(tenant_id, source_id, snapshot_id)| SnapshotKey {
         tenant_id,
         source_id,
         snapshot_id,
     };
-    Ok(rows.into_iter().map(key).collect())
+    rows.into_iter().map(key).collect()
 }
 
 /// What stands behind the snapshot that `job_id` made.

@@ -52,12 +52,10 @@ pub async fn establish(node: &Arc<Node>) -> Result<(), ReconcileError> {
     let asked = async {
         let mut conn = node.pool.acquire().await?;
         let expected = workers::storage_of(&mut conn, &node.id).await?;
-        let rows = snapshots::on_worker(&mut conn, &node.id, None, BATCH as i64).await?;
-        Ok((expected, rows))
+        let known = snapshots::some_on_worker(&mut conn, &node.id, BATCH as i64).await?;
+        Ok((expected, known))
     };
-    let (expected, rows) = db::answered(asked).await?;
-    // Also those that are missing already: a directory without a marker is the less ours for it.
-    let known: Vec<SnapshotKey> = rows.into_iter().map(|row| row.key).collect();
+    let (expected, known) = db::answered(asked).await?;
     let (owner, id) = (node.clone(), expected.clone());
     let decision = tokio::task::spawn_blocking(move || {
         let storage = &owner.storage;
@@ -120,8 +118,14 @@ fn decide(facts: &Facts<'_>) -> Decision {
         }
         (Some(marker), _) => Decision::Keep(marker.storage_id.clone()),
         // Made before there were markers.
-        (None, _) if facts.found > 0 || facts.catalogued == 0 => Decision::Mark,
-        (None, _) => Decision::Refuse(format!(
+        (None, _) if facts.found > 0 => Decision::Mark,
+        // Also where nothing is to be found in it: backups must not go to where the disk is mounted later.
+        (None, Some(expected)) => Decision::Refuse(format!(
+            "it has no marker, and {expected} should be there. Is its disk mounted? If that is lost and this is a new \
+             disk, stop the worker and run `xvault recover --adopt`"
+        )),
+        (None, None) if facts.catalogued == 0 => Decision::Mark,
+        (None, None) => Decision::Refuse(format!(
             "none of the {} snapshots that were looked for is in it. Is its disk mounted? If they are lost and \
              this is a new disk, stop the worker and run `xvault recover --adopt`",
             facts.catalogued
@@ -171,6 +175,14 @@ mod tests {
         );
         refused(decided(Some(&ours), Some(&two), 1, 0), two.as_str());
         refused(decided(Some(&foreign), Some(&one), 0, 0), other.as_str());
-        refused(decided(None, Some(&one), 9, 0), "mounted");
+        assert_eq!(
+            decided(None, Some(&one), 9, 1),
+            Decision::Mark,
+            "it only lost its marker"
+        );
+        for catalogued in [0, 9] {
+            refused(decided(None, Some(&one), catalogued, 0), "mounted");
+        }
+        refused(decided(None, None, 9, 0), "mounted");
     }
 }
