@@ -111,7 +111,7 @@ async fn a_deleted_snapshot_that_comes_back_is_an_orphan() {
 async fn leftovers_go_while_the_worker_lives_on() {
     let site = Site::with(Setup::default(), &looking("1h")).await;
     let directories = &site.stack.worker.directories;
-    let session = directories.tmp().join("ssh-crashed");
+    let session = directories.tmp().join("conn-crashed");
     fs::create_dir(&session).unwrap();
     fs::write(session.join("lock"), "").unwrap();
     let staged = directories.storage().join(".staging").join("0123");
