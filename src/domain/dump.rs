@@ -40,22 +40,13 @@ impl Dump {
     /// Where it lies in a snapshot.
     ///
     /// # Errors
-    /// For an empty name, or one that no server accepts.
+    /// For an empty name, or one that is longer than any path.
     pub fn path(&self) -> Result<EntryPath, InvalidPath> {
-        let name = match self {
-            Self::MySql(database) => format!("{}.sql", escaped(database)?),
-            Self::Postgres(database) => format!("{}.dump", escaped(database)?),
-            Self::PostgresGlobals => format!("{GLOBALS}.sql"),
-        };
-        EntryPath::new(format!("{DIRECTORY}{name}").as_bytes())
-    }
-
-    /// Where what was counted in a database is recorded: beside its dump.
-    ///
-    /// # Errors
-    /// As [`path`](Self::path).
-    pub fn record_path(database: &str) -> Result<EntryPath, InvalidPath> {
-        EntryPath::new(format!("{DIRECTORY}{}.json", escaped(database)?).as_bytes())
+        match self {
+            Self::MySql(database) => path_of(database, "sql"),
+            Self::Postgres(database) => path_of(database, "dump"),
+            Self::PostgresGlobals => EntryPath::new(format!("{DIRECTORY}{GLOBALS}.sql").as_bytes()),
+        }
     }
 
     /// What the file at this path, in the form that pages show, is a dump of.
@@ -125,27 +116,31 @@ pub fn loads(format: ExportFormat, file_name: &str, paths: &[String]) -> Vec<Loa
     dumps.into_iter().map(load).collect()
 }
 
-/// A database's name as one component of a path: UTF-8 stays, what means something to paths does not.
-fn escaped(database: &str) -> Result<String, InvalidPath> {
+/// The path `databases/{name}.{extension}` of what belongs to a database. Names of databases may hold anything; what a
+/// file's name may not hold, or could be taken for something else, is written as `%` and two hex digits.
+///
+/// # Errors
+/// For an empty name, or one that is longer than any path.
+pub fn path_of(database: &str, extension: &str) -> Result<EntryPath, InvalidPath> {
     if database.is_empty() {
         return Err(InvalidPath::Empty);
     }
-    let mut text = String::new();
-    for (at, c) in database.char_indices() {
-        let hidden = at == 0 && c == '.';
-        let reserved = at == 0 && database == GLOBALS;
-        if c.is_control() || matches!(c, '/' | '\\' | '%') || hidden || reserved {
-            let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes)
-                .bytes()
-                .for_each(|byte| text.push_str(&format!("%{byte:02x}")));
+    let mut name = String::with_capacity(database.len());
+    for (i, c) in database.chars().enumerate() {
+        let plain = !c.is_control() && !matches!(c, '/' | '\\' | '%');
+        let first = i == 0 && (c == '.' || c == '-' || database == GLOBALS);
+        if plain && !first {
+            name.push(c);
         } else {
-            text.push(c);
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).bytes();
+            name.extend(bytes.map(|byte| format!("%{byte:02X}")));
         }
     }
-    Ok(text)
+    EntryPath::new(format!("{DIRECTORY}{name}.{extension}").as_bytes())
 }
 
+/// The name that [`path_of`] made this of.
 fn unescaped(name: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = name.as_bytes();
@@ -207,6 +202,20 @@ mod tests {
             "databases/%zz.sql",
         ] {
             assert_eq!(Dump::at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_one_component_of_its_own() {
+        for (name, path) in [
+            ("shop", "databases/shop.sql"),
+            ("größe 2", "databases/größe 2.sql"),
+            ("../etc", "databases/%2E.%2Fetc.sql"),
+            ("100%\n", "databases/100%25%0A.sql"),
+            ("-rf", "databases/%2Drf.sql"),
+            ("globals", "databases/%67lobals.sql"),
+        ] {
+            assert_eq!(path_of(name, "sql").unwrap().as_bytes(), path.as_bytes());
         }
     }
 
