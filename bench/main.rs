@@ -1,6 +1,6 @@
 //! `just bench`: the product against stock tools, in one run, as ratios.
 //!
-//! Real hub and worker processes, a real sshd on loopback, jobs through the API (and `queue`: no-op jobs through the
+//! Real hub and worker processes, real servers on loopback, jobs through the API (and `queue`: no-op jobs through the
 //! queue). `BENCH_SCALE`
 //! (1 by default) shrinks every size for a quick look; figures count only at full size. An argument
 //! picks the measurements whose name contains it.
@@ -19,6 +19,7 @@ mod queue;
 mod report;
 mod single_file;
 mod small_files;
+mod small_files_ftps;
 #[path = "../tests/suite/support/mod.rs"]
 #[allow(dead_code, reason = "the harness of the test suite, of which this needs a part")]
 mod support;
@@ -69,6 +70,9 @@ async fn main() {
     }
     if runs("small_files") {
         small_files::measure(&scale, &mut report).await;
+    }
+    if runs("small_files_ftps") {
+        small_files_ftps::measure(&scale, &mut report).await;
     }
     if runs("memory") {
         memory::measure(&scale, &mut report).await;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{ssh_keys, sshd::Sshd};
+use crate::support::{ftpd::Ftpd, ssh_keys, sshd::Sshd};
 
 /// How stock clients reach a test server.
 pub struct Login<'a> {
@@ -67,6 +67,18 @@ impl<'a> Login<'a> {
             into.display()
         ))
     }
+}
+
+/// `lftp mirror --parallel=4` of everything the login sees, over TLS for commands and data.
+pub fn lftp_mirror(server: &Ftpd, into: &Path) -> Duration {
+    timed(&format!(
+        "lftp --norc -c 'set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no; \
+         set xfer:log no; open -p {} -u {},{} 127.0.0.1; mirror --parallel=4 . {}' >/dev/null",
+        server.port,
+        server.account.name,
+        server.account.password,
+        into.display()
+    ))
 }
 
 /// A fresh age key: identity and recipient.

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
+    ftpd::Ftpd,
     http::Api,
     postgres::Database,
     ssh_keys,
@@ -50,13 +51,27 @@ impl Product {
             "config": {"host": "127.0.0.1", "port": server.port, "user": server.user, "paths": [path]},
             "credentials": {"private_key": ssh_keys::accepted().private},
         });
-        let source = self.api.post("/api/v1/sources", body).await.expect(201);
+        self.approved(body, &server.fingerprint()).await
+    }
+
+    /// A source of kind `ftp` at `server`, approved; its id.
+    pub async fn ftp_source(&self, server: &Ftpd) -> String {
+        let account = &server.account;
+        let body = json!({
+            "name": "ftp",
+            "kind": "ftp",
+            "config": {"host": "127.0.0.1", "port": server.port, "user": account.name, "paths": ["."]},
+            "credentials": {"password": account.password},
+        });
+        self.approved(body, &server.fingerprint()).await
+    }
+
+    async fn approved(&self, source: Value, fingerprint: &str) -> String {
+        let source = self.api.post("/api/v1/sources", source).await.expect(201);
         let id = source["id"].as_str().expect("an id").to_owned();
-        let pin = json!({"fingerprint": server.fingerprint()});
-        self.api
-            .put(&format!("/api/v1/sources/{id}/identity"), pin)
-            .await
-            .expect(200);
+        let pin = json!({"fingerprint": fingerprint});
+        let path = format!("/api/v1/sources/{id}/identity");
+        self.api.put(&path, pin).await.expect(200);
         id
     }
 

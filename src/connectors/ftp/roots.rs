@@ -123,7 +123,7 @@ fn is_of_system(listing: &Listing) -> bool {
         let mut lines = listing.lines().flatten();
         lines.any(|listed| wanted.strip_prefix(b"/") == Some(&listed.name))
     };
-    PSEUDO.iter().all(|pseudo| is_there(pseudo))
+    PSEUDO.iter().all(is_there)
 }
 
 fn denied(place: &str, path: &[u8], said: &str) -> FtpError {

@@ -3,6 +3,7 @@
 mod auth;
 mod bad_input;
 mod briefs;
+mod ftp_sources;
 mod idempotency;
 mod jobs;
 mod master_key;

@@ -205,8 +205,10 @@ impl Session {
             .last()
             .map(|line| format!("{line}\r\n").repeat(1000))
             .unwrap_or_default();
-        while self.behaviour.endless {
-            data.write_all(last.as_bytes()).await?;
+        if self.behaviour.endless {
+            loop {
+                data.write_all(last.as_bytes()).await?;
+            }
         }
         Ok("226 Done".into())
     }
