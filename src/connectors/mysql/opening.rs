@@ -60,7 +60,7 @@ impl Opening for MysqlOpening {
             login.write(&mut server).await.map_err(broken)?;
             return self.follow(server, client, 0).await;
         };
-        let request = login.into_tls_request().ok_or_else(|| self.no_mysql())?;
+        let request = login.make_tls_request().ok_or_else(|| self.no_mysql())?;
         request.write(&mut server).await.map_err(broken)?;
         let mut server: Wire = Box::new(tls.handshake(server).await?);
         let number = login.number.wrapping_add(1);

@@ -77,7 +77,7 @@ impl Packet {
 
     /// Makes this login one that goes over TLS. Gives the request for TLS that must precede it; `None` if it is
     /// no login of this century.
-    pub(super) fn into_tls_request(&mut self) -> Option<Self> {
+    pub(super) fn make_tls_request(&mut self) -> Option<Self> {
         let [a, b, c, d, ..] = *self.content.as_slice() else {
             return None;
         };
@@ -127,7 +127,7 @@ mod tests {
         let mut content = (PROTOCOL_41 | 5).to_le_bytes().to_vec();
         content.extend([7; 40]);
         let mut login = Packet { number: 1, content };
-        let request = login.into_tls_request().unwrap();
+        let request = login.make_tls_request().unwrap();
         assert_eq!(request.content, login.content[..32]);
         assert_eq!(request.content[..4], (PROTOCOL_41 | SSL | 5).to_le_bytes());
         let short = vec![0, 2, 0, 0];
@@ -136,7 +136,7 @@ mod tests {
                 number: 1,
                 content: short
             }
-            .into_tls_request(),
+            .make_tls_request(),
             None
         );
     }

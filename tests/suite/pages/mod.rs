@@ -1,6 +1,7 @@
 //! The pages, as a browser without JavaScript sees them.
 
 pub mod browser;
+mod databases;
 mod dumps;
 mod live;
 mod markup;
