@@ -67,7 +67,13 @@ async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
     };
     let key = MasterKey::from_base64(&config.master_key)?;
     let hub = Hub::new(pool, Clock::default(), key, settings, shutdown.token())?;
-    while let Err(error) = make_ready(&hub, config).await {
+    let stopped = || anyhow::anyhow!("stopped before it was ready");
+    while let Err(error) = shutdown
+        .token()
+        .run_until_cancelled(make_ready(&hub, config))
+        .await
+        .ok_or_else(stopped)?
+    {
         if !is_away(&error) {
             return Err(error);
         }
@@ -82,6 +88,11 @@ async fn open(config: &HubConfig, shutdown: &Shutdown) -> anyhow::Result<Hub> {
 
 async fn make_ready(hub: &Hub, config: &HubConfig) -> anyhow::Result<()> {
     migrate::up_to_date(&hub.pool, config.worker_db_password.as_ref()).await?;
+    db::answered(async { Ok(look_into(hub, config).await) }).await?
+}
+
+/// The right master key, and somebody who can sign in.
+async fn look_into(hub: &Hub, config: &HubConfig) -> anyhow::Result<()> {
     master_key::check(&mut *hub.connection().await?, &hub.keys.master).await?;
     if let Some(admin) = &config.admin
         && seed::first_user(hub, &admin.email, &admin.password)

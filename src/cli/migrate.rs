@@ -22,6 +22,14 @@ pub fn run() -> anyhow::Result<()> {
 
 /// Our tables, the queue's tables, and the workers' rights on them. Safe to run from many processes at once.
 pub(super) async fn up_to_date(pool: &PgPool, worker_password: Option<&SecretString>) -> anyhow::Result<()> {
+    db::while_busy(
+        pool,
+        |pool| async move { bring_up_to_date(&pool, worker_password).await },
+    )
+    .await
+}
+
+async fn bring_up_to_date(pool: &PgPool, worker_password: Option<&SecretString>) -> anyhow::Result<()> {
     let ours = db::migrate(pool)
         .await
         .context("cannot bring the database up to date")?;

@@ -14,6 +14,9 @@ use super::DbError;
 /// How long a statement, or a short transaction, may go without an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How often to ask whether the server is busy with something of ours.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// How long a connection that comes from or goes to the pool may take to show that it works.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
@@ -113,6 +116,50 @@ async fn sign_of_life(conn: &mut PgConnection, found: &watch::Sender<u64>) -> sq
             found.send_modify(|found| *found += 1);
             Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
         }
+    }
+}
+
+/// Does what may take as long as it needs, such as a migration, on a pool of its own, as long as the server is busy with it.
+/// When the server has had nothing to do for it for a while, its answer was lost on the way: [`DbError::Silent`].
+pub async fn while_busy<T, E, F>(pool: &PgPool, work: impl FnOnce(PgPool) -> F) -> Result<T, E>
+where
+    E: From<DbError>,
+    F: Future<Output = Result<T, E>>,
+{
+    // What the server knows its connections by.
+    let name = format!("xvault {}", uuid::Uuid::new_v4().simple());
+    let own = PgPoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(ANSWER)
+        .connect_lazy_with(pool.connect_options().as_ref().clone().application_name(&name));
+    tokio::select! {
+        done = work(own) => done,
+        error = idle(pool, &name) => Err(error.into()),
+    }
+}
+
+/// Returns when the server has had nothing to do for connections with this name, or cannot be asked. It is told to end
+/// them then, because the locks they hold are in the way of the next try.
+async fn idle(pool: &PgPool, name: &str) -> DbError {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let asked = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where application_name = $1 \
+                 and (state = 'active' or state_change > now() - make_interval(secs => $2)))",
+        )
+        .bind(name)
+        .bind(ANSWER.as_secs_f64());
+        match answered(async { Ok(asked.fetch_one(pool).await?) }).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return error,
+        }
+    }
+    let end =
+        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1").bind(name);
+    match answered(async { Ok(end.execute(pool).await?) }).await {
+        Ok(_) => DbError::Silent(ANSWER),
+        Err(error) => error,
     }
 }
 

@@ -42,7 +42,7 @@ pub mod users;
 pub mod worker_tokens;
 pub mod workers;
 
-pub use connect::{Silences, answered, pool, ticket_pool};
+pub use connect::{Silences, answered, pool, ticket_pool, while_busy};
 pub use create::create_database;
 pub use kept::Kept;
 pub use notices::{Notifier, Transaction};

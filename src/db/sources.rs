@@ -73,10 +73,11 @@ pub async fn get(conn: &mut PgConnection, tenant_id: &TenantId, id: &SourceId) -
         .await?)
 }
 
-/// One source of a tenant, locked until the transaction ends.
+/// One source of a tenant, locked until the transaction ends. Rows that point to it may still be written: a report that adds a
+/// snapshot would otherwise wait for an order that waits for that report.
 pub async fn lock(conn: &mut PgConnection, tenant_id: &TenantId, id: &SourceId) -> Result<Option<Source>, DbError> {
     Ok(
-        sqlx::query_as("select * from sources where tenant_id = $1 and id = $2 for update")
+        sqlx::query_as("select * from sources where tenant_id = $1 and id = $2 for no key update")
             .bind(tenant_id)
             .bind(id)
             .fetch_optional(conn)

@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         error_code::ErrorCode,
-        job::{Job, JobError, JobKind},
+        job::{Job, JobError, JobKind, Progress},
         snapshot::SnapshotState,
     },
     queue,
@@ -27,6 +27,9 @@ use crate::{
 
 /// Growth of the free space below which a backup that did not fit is not tried again: disks also breathe by themselves.
 const ROOM_FOR_NOISE: u64 = 1 << 20;
+
+/// What an entry takes in archive and index beside its content, in bytes, generously.
+const MOST_PER_ENTRY: u64 = 4096;
 
 /// Reports how the work of `attempt` ended; says how the attempt did.
 pub async fn report(node: &Arc<Node>, attempt: &Attempt, ended: Result<Outcome, JobError>) -> AttemptEnd {
@@ -89,7 +92,7 @@ async fn failure(node: &Arc<Node>, attempt: &Attempt, error: &JobError) -> Attem
 
 async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Result<AfterFailure, DbError> {
     let mut tx = Transaction::begin(&node.pool).await?;
-    let retry = retry(node, &attempt.job, error.code);
+    let retry = retry(node, attempt, error.code);
     let after = queue::fail(&mut tx, &attempt.lease, error, &retry).await?;
     if after == AfterFailure::Failed {
         note_fault(&mut tx, &attempt.job, error).await?;
@@ -100,19 +103,29 @@ async fn write_failure(node: &Node, attempt: &Attempt, error: &JobError) -> Resu
 }
 
 /// When and where the job should be tried again.
-fn retry(node: &Node, job: &Job, code: ErrorCode) -> Retry {
+fn retry(node: &Node, attempt: &Attempt, code: ErrorCode) -> Retry {
+    let job = &attempt.job;
     match (code, job.kind) {
         (ErrorCode::SourceBusy, _) => Retry::after(node.timing.retry_busy_after(job.deferrals)),
-        // What was written is gone again, and what is free now was not enough.
         (ErrorCode::StorageFull, JobKind::Backup) => Retry {
             after: node.timing.retry_elsewhere_after(),
             needs_free_bytes: node
                 .disk()
                 .free_bytes()
-                .map(|free| free + (free / 20).max(ROOM_FOR_NOISE)),
+                .map(|free| room_needed(free, &attempt.progress())),
         },
         _ => Retry::after(node.timing.retry_after(job.attempt)),
     }
+}
+
+/// Free bytes without which a backup that ran out of space is not tried again. What it wrote is gone again, so what is
+/// `free` now was not enough; unless somebody else made room meanwhile, therefore no more than it had to write so far.
+fn room_needed(free: u64, written: &Progress) -> u64 {
+    let written = written
+        .bytes
+        .saturating_add(written.files.saturating_mul(MOST_PER_ENTRY));
+    let short = free.min(written);
+    short + (short / 20).max(ROOM_FOR_NOISE)
 }
 
 async fn hand_back(node: &Arc<Node>, attempt: &Attempt) -> AttemptEnd {
@@ -174,5 +187,25 @@ async fn patiently<'a, T>(node: &Node, write: impl Fn() -> BoxFuture<'a, Result<
         tracing::warn!(%error, "the report did not get through; trying again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_did_not_fit_asks_for_a_little_more_than_it_had() {
+        let written = |bytes, files| Progress {
+            bytes,
+            files,
+            total_bytes: None,
+        };
+        let gib = 1 << 30;
+        // Compressed, ten times that was on the disk when it was full.
+        assert_eq!(room_needed(10 * gib, &written(100 * gib, 5)), 10 * gib + gib / 2);
+        // Somebody made room between the failure and this look: nobody may have that much ever again.
+        assert_eq!(room_needed(500 * gib, &written(20 * gib, 0)), 21 * gib);
+        assert_eq!(room_needed(500 * gib, &written(0, 1000)), 4_096_000 + ROOM_FOR_NOISE);
     }
 }

@@ -7,6 +7,7 @@ use xvault::{
     db::{
         job_events,
         jobs::{self, AfterFailure, Cancellation, Claimed, Offer, Renewal, Retry},
+        sources,
     },
     domain::{
         error_code::ErrorCode,
@@ -14,10 +15,14 @@ use xvault::{
         job::{Job, JobError, JobState, Progress},
         job_event::JobEventKind,
     },
-    queue::{self, route::WORK},
+    queue::{self, orders, route::WORK},
 };
 
-use super::support::{catalogue, postgres::Database};
+use super::support::{
+    catalogue,
+    eventually::{SOON, eventually},
+    postgres::Database,
+};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -25,7 +30,7 @@ struct World {
     conn: sqlx::pool::PoolConnection<sqlx::Postgres>,
     tenant: TenantId,
     worker: WorkerId,
-    _database: Database,
+    database: Database,
 }
 
 impl World {
@@ -36,7 +41,7 @@ impl World {
             tenant: catalogue::tenant(&mut conn).await,
             worker: catalogue::worker(&mut conn).await,
             conn,
-            _database: database,
+            database,
         }
     }
 
@@ -271,4 +276,37 @@ async fn jobs_of_silent_workers_go_back_or_end() {
     let over = world.job(&over).await;
     assert_eq!(over.state, JobState::Failed);
     assert_eq!(over.error.unwrap().code, ErrorCode::WorkerLost);
+}
+
+#[tokio::test]
+async fn an_order_and_the_report_of_the_backup_before_it_never_wait_for_each_other() {
+    let mut world = World::new().await;
+    let running = world.running().await;
+    let pool = world.database.pool().await;
+    let source = running.job.source_id.clone();
+    let mut report = pool.begin().await.unwrap();
+    assert!(
+        jobs::finish(&mut report, &running.lease, &catalogue::done())
+            .await
+            .unwrap()
+    );
+    let mut order = pool.begin().await.unwrap();
+    sources::lock(&mut order, &world.tenant, &source).await.unwrap();
+    let new = orders::backup(world.tenant.clone(), source.clone());
+    let goes_on = async {
+        let waits = "select exists (select from pg_stat_activity \
+             where datname = current_database() and wait_event = 'transactionid')";
+        eventually(
+            "the order waits to learn whether the backup is over",
+            SOON,
+            async || sqlx::query_scalar(waits).fetch_one(&pool).await.unwrap(),
+        )
+        .await;
+        // What the row of a snapshot asks of the source it belongs to.
+        let locked = sqlx::query("select from sources where id = $1 for key share").bind(&source);
+        locked.execute(&mut *report).await.unwrap();
+        report.commit().await.unwrap();
+    };
+    let (ordered, ()) = tokio::join!(queue::enqueue(&mut order, &new), goes_on);
+    ordered.unwrap();
 }

@@ -33,6 +33,7 @@ mod tls;
 mod chaos;
 mod exports_download;
 mod fairness_of_workers;
+mod hub_start;
 mod lifecycle_jobs;
 mod metrics;
 mod notices;

@@ -106,7 +106,8 @@ impl Fleet {
         }
         // Notices when its client is gone without a word; by itself, sshd would keep such a session for hours.
         let attentive = Setup {
-            extra: "ClientAliveInterval 2\nClientAliveCountMax 2\n",
+            // It notices clients that vanish, before and after the login.
+            extra: "ClientAliveInterval 2\nClientAliveCountMax 2\nLoginGraceTime 10\n",
             ..Setup::default()
         };
         let sshd = blocking(move || Sshd::with(attentive)).await;
