@@ -27,6 +27,9 @@ pub use crate::config::HubArgs;
 /// Connections of one hub: requests, housekeeping, and one that listens.
 const CONNECTIONS: u32 = 20;
 
+/// How long to wait at the end for connections to be closed properly.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Between two looks for a database that is away at the start.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,7 +53,8 @@ pub async fn run(args: HubArgs) -> anyhow::Result<()> {
     let _ = tokio::join!(live, housekeeping);
     last_notices.cancel();
     let _ = notifying.await;
-    pool.close().await;
+    // Waits for connections that broke without a word as long as TCP does; the server notices that we are gone anyway.
+    let _ = tokio::time::timeout(FAREWELL, pool.close()).await;
     Ok(())
 }
 

@@ -22,8 +22,8 @@ const RANDOM: usize = 12;
 /// are the longest, adds `/t/ctl` and, while it makes the socket, a dot and 16 more characters.
 const MAX_DIR: usize = 103 - "/t/ctl.0123456789abcdef".len();
 
-/// A directory without its lock file this old was left by a process that died while making it.
-const UNFINISHED_AFTER: Duration = Duration::from_secs(60);
+/// A directory without its lock file this old was left by a process that died while making it, which takes milliseconds.
+const UNFINISHED_AFTER: Duration = Duration::from_secs(10);
 
 /// A private directory, removed on drop.
 #[derive(Debug)]

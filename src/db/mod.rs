@@ -99,6 +99,7 @@ impl DbError {
                 // 40 serialization failure and deadlock
                 code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code.starts_with("40")
             }),
+            Self::Sqlx(sqlx::Error::Migrate(error)) => is_broken_off(error),
             Self::Sqlx(error) => matches!(
                 error,
                 sqlx::Error::Io(_)
@@ -108,12 +109,8 @@ impl DbError {
                     | sqlx::Error::WorkerCrashed
             ),
             Self::Silent(_) => true,
-            // The statements and the rights were right when they were tried: the connection was not.
-            Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => matches!(
-                error,
-                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-            ),
-            Self::Migrate(_) | Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
+            Self::Migrate(error) => is_broken_off(error),
+            Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
         }
     }
 
@@ -126,6 +123,19 @@ impl DbError {
                 .is_some_and(|code| matches!(code.as_ref(), "42P01" | "3F000" | "42501" | "3D000" | "28000" | "28P01")),
             _ => false,
         }
+    }
+}
+
+/// True if a migration ended because its connection did: the statements and the rights were right when they were tried.
+fn is_broken_off(error: &sqlx::migrate::MigrateError) -> bool {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+            matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
+            )
+        }
+        _ => false,
     }
 }
 
@@ -173,4 +183,22 @@ pub async fn migrate(pool: &PgPool) -> Result<bool, DbError> {
     drop(conn);
     schema::MIGRATIONS.run(pool).await?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_whose_connection_broke_may_be_tried_again() {
+        let broken = || sqlx::Error::Protocol("expected to read 5 bytes, got 0 bytes at EOF".into());
+        let away = [
+            DbError::Migrate(sqlx::migrate::MigrateError::Execute(broken())),
+            // As the queue's own migrations tell it.
+            sqlx::Error::Migrate(Box::new(sqlx::migrate::MigrateError::ExecuteMigration(broken(), 3))).into(),
+        ];
+        assert!(away.iter().all(DbError::is_away));
+        let wrong = sqlx::migrate::MigrateError::VersionMismatch(3);
+        assert!(!DbError::Migrate(wrong).is_away());
+    }
 }

@@ -17,7 +17,7 @@ use std::{future::Future, time::Duration};
 use tokio::task::JoinSet;
 
 use super::Hub;
-use crate::db::DbError;
+use crate::db::{self, DbError};
 
 /// Rows handled per transaction, so that no lock is held for long.
 const BATCH: i64 = 500;
@@ -69,7 +69,7 @@ pub async fn run(hub: Hub) {
     hub.shutdown.cancelled().await;
     // A duty that is cut off is rolled back, and done by the next hub.
     duties.shutdown().await;
-    if let Err(error) = presence::leave(&hub).await {
+    if let Err(error) = db::answered(presence::leave(&hub)).await {
         tracing::warn!(%error, "could not say goodbye; the others will notice");
     }
 }

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::support::scratch::temp_dir;
 
-/// How long until every job has ended, once nothing harms.
-const ENDED: Duration = Duration::from_secs(60);
+/// How long until every job has ended, once nothing harms: ssh takes a minute to notice that its connection carries nothing
+/// any more, and then the job is tried again.
+const ENDED: Duration = Duration::from_secs(120);
 
 /// Tickets that may wait though no job does: each harms nothing and goes with the next claim.
 const SPARE_TICKETS: i64 = 100;

@@ -104,9 +104,9 @@ impl Fleet {
         for i in 0..WORKERS {
             machines.push(Machine::start(i, &database, &hubs[i % HUBS].hub).await);
         }
-        // Notices when its client is gone without a word; by itself, sshd would keep such a session for hours.
+        // Notices when its client is gone without a word, before and after the login; by itself, sshd would keep such
+        // sessions for minutes and hours.
         let attentive = Setup {
-            // It notices clients that vanish, before and after the login.
             extra: "ClientAliveInterval 2\nClientAliveCountMax 2\nLoginGraceTime 10\n",
             ..Setup::default()
         };
