@@ -14,12 +14,14 @@ use crate::domain::{
     job::JobError,
 };
 
+pub mod database;
 pub mod dump_name;
 pub mod egress;
 pub mod ftp;
 pub mod local;
 pub mod mysql;
 pub mod open;
+pub mod postgres;
 pub mod private_dir;
 pub mod program;
 pub mod relay;
@@ -83,7 +85,8 @@ pub struct ProbeReport {
     /// What the server calls itself, for example `OpenSSH_9.2p1 Debian-2+deb12u7`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// How a backup would read it: `ssh-tar`, `sftp`, `ftps-mlsd`, `ftps-list`, `ftp-mlsd` or `ftp-list`.
+    /// How a backup would read it: `ssh-tar`, `sftp`, `ftps-mlsd`, `ftps-list`, `ftp-mlsd` or `ftp-list`; of databases
+    /// `mysql` or `postgres`, over SSH with `-forwarded` or `-on-host` behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
     /// Which tar answers on the server, for example `GNU tar 1.34`.
@@ -111,8 +114,9 @@ pub struct ProbedDatabase {
     pub name: String,
     /// Its size on the server in bytes, as far as that is known.
     pub bytes: u64,
-    /// Its tables and views.
-    pub tables: u64,
+    /// Its tables and views, where that is known without connecting to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tables: Option<u64>,
     /// True if a backup would dump it.
     pub chosen: bool,
 }

@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Connector,
+    database::DatabaseSource,
     egress::EgressPolicy,
     ftp::{FtpConnector, FtpSource},
-    mysql::{MysqlConnector, MysqlSource},
+    mysql::MysqlConnector,
+    postgres::PostgresConnector,
     ssh::{SshConnector, SshSource},
 };
 use crate::domain::{brief::SourceBrief, job::JobError, source::SourceConfig};
@@ -57,12 +59,20 @@ pub fn open(brief: SourceBrief, ctx: ConnectorContext) -> Result<Box<dyn Connect
             Ok(Box::new(FtpConnector::new(source, ctx.egress)?))
         }
         SourceConfig::Mysql(config) => {
-            let source = MysqlSource {
+            let source = DatabaseSource {
                 config,
                 credentials,
                 identity,
             };
             Ok(Box::new(MysqlConnector::new(source, ctx)?))
+        }
+        SourceConfig::Postgres(config) => {
+            let source = DatabaseSource {
+                config,
+                credentials,
+                identity,
+            };
+            Ok(Box::new(PostgresConnector::new(source, ctx)?))
         }
     }
 }

@@ -71,6 +71,10 @@ codes! {
     TransferInterrupted = "transfer_interrupted", true;
     /// A database that is to be dumped does not exist.
     DatabaseNotFound = "database_not_found", false;
+    /// Something on the server holds a lock that a dump has to wait for, for too long.
+    SourceLocked = "source_locked", true;
+    /// The server is of a version that this program does not back up.
+    ServerUnsupported = "server_unsupported", false;
     /// The schema was changed while it was dumped.
     SchemaChanged = "schema_changed", true;
     /// The server wants the password in a way that only TLS would protect.
@@ -147,7 +151,8 @@ mod tests {
         for &code in ErrorCode::ALL {
             let expected = match code {
                 // Networks, servers and names come back.
-                DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed | SchemaChanged => true,
+                DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed | SchemaChanged
+                | SourceLocked => true,
                 // Space is freed, disks are mounted and recover, another worker has room or a sound disk.
                 StorageFull | StorageFailed | SnapshotUnreadable => true,
                 // Another worker does it; a fault of ours may have been a race.
@@ -155,9 +160,8 @@ mod tests {
                 // Somebody has to change the source, its server or its credentials.
                 AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
-                | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing => {
-                    false
-                }
+                | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing
+                | ServerUnsupported => false,
                 // The snapshot or the order stays as it is.
                 SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
                 // Somebody decided it.

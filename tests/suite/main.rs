@@ -22,6 +22,7 @@ mod capture_sftp_hostile;
 mod capture_ssh;
 mod ftp_probe;
 mod mysql;
+mod postgres;
 mod programs;
 mod relay;
 mod ssh_channels;

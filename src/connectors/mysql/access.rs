@@ -1,29 +1,31 @@
-//! The way to a server: directly or over SSH, with the programs on the worker or on the SSH host.
+//! A server as the client programs reach it: how they sign in, what they are asked, and what they say.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    MysqlSource, faults,
+    capture, faults,
     opening::MysqlOpening,
+    probe,
     server::Flavour,
     tools::{self, Tool, Tools},
 };
 use crate::{
     connectors::{
+        CaptureReport, CaptureSink, ProbeReport,
+        database::{DatabaseSource, Reach, Server, Way},
         local::said::last_words,
         open::ConnectorContext,
         program::{At, Limits, Program, Stdin},
-        relay::{Relay, Route},
-        ssh::session::{FarEnd, SshSession},
-        tls::{Presented, TlsClient},
+        ssh::session::SshSession,
     },
     domain::{
         error_code::ErrorCode,
         job::JobError,
-        source::{CredentialField, DatabaseTls},
+        source::{CredentialField, Databases},
     },
 };
 
@@ -33,59 +35,67 @@ const LIMITS: Limits = Limits {
     time: Duration::from_secs(300),
 };
 
-/// An open way to a server.
-pub(super) struct Access {
-    place: String,
+/// An open way to a server, and the programs for it.
+pub struct Access {
+    reach: Reach,
+    host: String,
+    port: u16,
     user: String,
     password: Option<SecretString>,
-    session: Option<SshSession>,
-    way: Way,
     tools: Tools,
-    tls: Option<TlsClient>,
 }
 
-/// Who connects to the server.
-enum Way {
-    /// This worker, for its own programs.
-    Relay(Relay),
-    /// The programs of the SSH host, by themselves.
-    OnHost { host: String, port: u16 },
-}
-
-impl Access {
-    /// Prepares the way; the server itself is not asked anything yet. `session` is the SSH host's, if the source
-    /// is reached over one.
-    ///
-    /// # Errors
-    /// `client_missing`, `tls_failed`, and those of a lost SSH connection. The session is closed then.
-    pub(super) async fn open(
-        source: &MysqlSource,
+#[async_trait]
+impl Server for Access {
+    async fn open(
+        source: &DatabaseSource,
         ctx: &ConnectorContext,
         session: Option<SshSession>,
         cancel: &CancellationToken,
     ) -> Result<Self, JobError> {
-        match prepare(source, ctx, session.as_ref(), cancel).await {
-            Ok((way, tools, tls)) => Ok(Self {
-                place: place_of(source, session.as_ref()),
-                user: source.config.user.clone(),
-                password: source.credentials.get(CredentialField::Password).cloned(),
-                session,
-                way,
-                tools,
-                tls,
-            }),
-            Err(error) => {
-                if let Some(session) = session {
-                    session.close().await;
-                }
-                Err(error)
-            }
-        }
+        let prepared = prepare(source, ctx, session.as_ref(), cancel).await;
+        let (reach, tools) = Reach::settle(source, session, prepared).await?;
+        Ok(Self {
+            reach,
+            host: source.config.host.clone(),
+            port: source.config.port,
+            user: source.config.user.clone(),
+            password: source.credentials.get(CredentialField::Password).cloned(),
+            tools,
+        })
     }
 
+    async fn look(
+        &self,
+        wanted: &Databases,
+        report: &mut ProbeReport,
+        cancel: &CancellationToken,
+    ) -> Result<(), JobError> {
+        probe::look(self, wanted, report, cancel).await
+    }
+
+    async fn capture(
+        &self,
+        wanted: &Databases,
+        sink: &CaptureSink,
+        cancel: &CancellationToken,
+    ) -> Result<CaptureReport, JobError> {
+        capture::capture(self, wanted, sink, cancel).await
+    }
+
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn into_reach(self) -> Reach {
+        self.reach
+    }
+}
+
+impl Access {
     /// The server, for messages.
     pub(super) fn place(&self) -> &str {
-        &self.place
+        self.reach.place()
     }
 
     /// The login name, for messages.
@@ -94,38 +104,13 @@ impl Access {
     }
 
     /// How a backup reads it, as jobs and manifests name it.
-    pub(super) fn transport(&self) -> &'static str {
-        match (&self.way, &self.session) {
-            (Way::OnHost { .. }, _) => "mysql-on-host",
-            (Way::Relay(_), Some(_)) => "mysql-forwarded",
-            (Way::Relay(_), None) => "mysql",
-        }
-    }
-
-    /// The certificate the server presented, if it came to that.
-    pub(super) fn presented(&self) -> Option<Presented> {
-        self.tls.as_ref()?.presented()
+    pub(super) fn transport(&self) -> String {
+        self.reach.transport("mysql")
     }
 
     /// The program that dumps servers of this flavour.
     pub(super) fn dumper(&self, flavour: Flavour) -> &Tool {
         self.tools.dumper(flavour)
-    }
-
-    /// Where programs run.
-    pub(super) fn at(&self) -> At<'_> {
-        match (&self.way, &self.session) {
-            (Way::OnHost { .. }, Some(session)) => At::Source(session),
-            _ => At::Worker,
-        }
-    }
-
-    /// What broke a connection, if the worker made it: see [`Relay::take_failure`].
-    pub(super) fn take_failure(&self) -> Option<JobError> {
-        match &self.way {
-            Way::Relay(relay) => relay.take_failure(),
-            Way::OnHost { .. } => None,
-        }
     }
 
     /// A dump of `database`, to be started.
@@ -150,19 +135,19 @@ impl Access {
         // In this mode, quotes and backslashes mean what `quoted` makes of them.
         let sql = format!("SET SESSION sql_mode = '';\n{sql}\n");
         // What went wrong before has been told by then.
-        self.take_failure();
-        let ran = client.run(self.at(), Stdin::Text(sql), LIMITS, cancel).await?;
+        self.reach.take_failure();
+        let ran = client.run(self.reach.at(), Stdin::Text(sql), LIMITS, cancel).await?;
         if ran.exit.success() {
             let text = String::from_utf8_lossy(&ran.stdout);
             return Ok(text.lines().map(fields).collect());
         }
-        if let Some(failure) = self.take_failure() {
+        if let Some(failure) = self.reach.take_failure() {
             return Err(failure);
         }
         Err(faults::sorted(self, &ran.said).unwrap_or_else(|| {
             JobError::new(
                 ErrorCode::ProtocolError,
-                format!("{} could not be asked{}", self.place, last_words(&ran.said)),
+                format!("{} could not be asked{}", self.place(), last_words(&ran.said)),
                 "Try the same login with the mysql client.",
             )
         }))
@@ -171,22 +156,20 @@ impl Access {
     /// A program that signs in: its options for that must be the first.
     fn signed_in(&self, name: &str) -> Program {
         let user = format!("--user={}", self.user);
-        match &self.way {
-            Way::Relay(relay) => Program::new(name)
+        if let Some(socket) = self.reach.socket() {
+            return Program::new(name)
                 .secret_file_arg("--defaults-file=", self.defaults())
-                .args([user, format!("--socket={}", relay.socket().display())]),
-            Way::OnHost { host, port } => {
-                let program = Program::new(name).args([
-                    "--no-defaults".to_owned(),
-                    user,
-                    format!("--host={host}"),
-                    format!("--port={port}"),
-                ]);
-                match &self.password {
-                    Some(password) => program.secret_env("MYSQL_PWD", password.clone()),
-                    None => program,
-                }
-            }
+                .args([user, format!("--socket={}", socket.display())]);
+        }
+        let program = Program::new(name).args([
+            "--no-defaults".to_owned(),
+            user,
+            format!("--host={}", self.host),
+            format!("--port={}", self.port),
+        ]);
+        match &self.password {
+            Some(password) => program.secret_env("MYSQL_PWD", password.clone()),
+            None => program,
         }
     }
 
@@ -200,65 +183,24 @@ impl Access {
             }
         }
     }
-
-    /// Ends every connection; returns when they are gone.
-    pub(super) async fn close(self) {
-        drop(self.way);
-        if let Some(session) = self.session {
-            session.close().await;
-        }
-    }
 }
 
 async fn prepare(
-    source: &MysqlSource,
+    source: &DatabaseSource,
     ctx: &ConnectorContext,
     session: Option<&SshSession>,
     cancel: &CancellationToken,
-) -> Result<(Way, Tools, Option<TlsClient>), JobError> {
-    let config = &source.config;
-    let encrypted = config.tls() != DatabaseTls::None;
-    // Only the worker can check a certificate against an approved one, so only plain connections are left to others.
-    if let (Some(session), false) = (session, encrypted)
-        && session.has_shell().await?
+) -> Result<(Way, Tools), JobError> {
+    if let Some(session) = session
+        && Way::may_be_on_host(source, session).await?
         && let Some(tools) = Tools::find(At::Source(session), cancel).await?
     {
-        let (host, port) = (config.host.clone(), config.port);
-        return Ok((Way::OnHost { host, port }, tools, None));
+        return Ok((Way::OnHost, tools));
     }
     let tools = Tools::find(At::Worker, cancel).await?.ok_or_else(Tools::missing)?;
-    let tls = match encrypted {
-        false => None,
-        true => {
-            let pin = source.identity.target.as_deref();
-            Some(TlsClient::new(&config.host, config.port, config.ca.as_deref(), pin)?)
-        }
-    };
-    let route = match session {
-        Some(session) => {
-            let to = FarEnd::Tcp(config.host.clone(), config.port);
-            Route::Forwarded(session.forward(to).await?)
-        }
-        None => Route::Direct {
-            host: config.host.clone(),
-            port: config.port,
-            egress: Arc::clone(&ctx.egress),
-        },
-    };
-    let opening = MysqlOpening {
-        place: route.to_string(),
-        tls: tls.clone(),
-    };
-    let relay = Relay::start(ctx, "mysqld.sock", route, Arc::new(opening))?;
-    Ok((Way::Relay(relay), tools, tls))
-}
-
-fn place_of(source: &MysqlSource, session: Option<&SshSession>) -> String {
-    let server = FarEnd::Tcp(source.config.host.clone(), source.config.port);
-    match session {
-        Some(session) => format!("{server} (through {})", session.place()),
-        None => server.to_string(),
-    }
+    let opening = |place, tls| MysqlOpening { place, tls };
+    let way = Way::relay(source, ctx, session, "mysqld.sock", opening).await?;
+    Ok((way, tools))
 }
 
 /// A text as a literal, in the mode that [`Access::query`] sets.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     connectors::{
         CaptureReport, CaptureSink,
+        database::{Server as _, chosen, lacks, listed},
         dump_name::dump_path,
         program::{Dump, DumpCause, DumpFault, Stdin},
     },
@@ -33,9 +34,6 @@ const LEAST: u64 = 500;
 /// How the last line of a whole dump begins.
 const LAST_LINE: &str = "-- Dump completed";
 
-/// Most names in one note.
-const MAX_NAMES: usize = 20;
-
 /// What a dump of MySQL never holds.
 pub(super) const NOT_CAPTURED: &[&str] = &[
     "Accounts and their rights, server settings and binary logs are not part of a database's dump.",
@@ -50,10 +48,12 @@ pub(super) async fn capture(
     cancel: &CancellationToken,
 ) -> Result<CaptureReport, JobError> {
     let server = server::look(access, cancel).await?;
-    let databases = chosen(access, wanted, server::databases(access, cancel).await?)?;
+    let found = server::databases(access, cancel).await?;
+    let (place, user) = (access.place(), access.user());
+    let databases = chosen(place, user, wanted, found, |database| database.name.as_str())?;
     let missing = server.missing_grants(databases.iter().map(|database| database.name.as_str()));
     if !missing.is_empty() {
-        return Err(lacks(access, &missing));
+        return Err(lacks(place, user, &missing));
     }
     for database in &databases {
         let content = server::content(access, &database.name, cancel).await?;
@@ -61,53 +61,9 @@ pub(super) async fn capture(
         dump(access, &server, database, &content, sink, cancel).await?;
     }
     Ok(CaptureReport {
-        transport: access.transport().into(),
+        transport: access.transport(),
         not_carried: NOT_CAPTURED.iter().map(|&text| text.to_owned()).collect(),
     })
-}
-
-/// The databases to dump, of those that are there.
-fn chosen(access: &Access, wanted: &Databases, found: Vec<Database>) -> Result<Vec<Database>, JobError> {
-    let place = access.place();
-    match wanted {
-        Databases::All if found.is_empty() => Err(JobError::new(
-            ErrorCode::NothingCaptured,
-            format!("{} sees no database on {place}", access.user()),
-            "Give the login rights on the databases to back up; testing the connection names the exact GRANTs.",
-        )),
-        Databases::All => Ok(found),
-        Databases::Named(names) => {
-            let one = |name: &String| {
-                let there = found.iter().find(|database| database.name == *name);
-                there.cloned().ok_or_else(|| {
-                    JobError::new(
-                        ErrorCode::DatabaseNotFound,
-                        format!("{place} has no database {name:?} that {} can see", access.user()),
-                        "Correct the list of databases, or give the login rights on it.",
-                    )
-                })
-            };
-            names.iter().map(one).collect()
-        }
-    }
-}
-
-fn lacks(access: &Access, missing: &[String]) -> JobError {
-    let (first, more) = (&missing[0], missing.len() - 1);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    JobError::new(
-        ErrorCode::MissingPrivilege,
-        format!(
-            "{} lacks rights on {}; its dump would silently miss something. Needed: {first}{more}",
-            access.user(),
-            access.place()
-        ),
-        "Run the GRANTs that testing the connection lists.",
-    )
 }
 
 /// What the user should know of a database before trusting its dump.
@@ -147,14 +103,6 @@ async fn notes(database: &Database, content: &Content, sink: &CaptureSink) -> Re
     Ok(())
 }
 
-fn listed(names: &[String]) -> String {
-    let shown = names[..names.len().min(MAX_NAMES)].join(", ");
-    match names.len().saturating_sub(MAX_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 async fn dump(
     access: &Access,
     server: &Server,
@@ -165,8 +113,8 @@ async fn dump(
 ) -> Result<(), JobError> {
     let broken: Vec<_> = content.broken_views.iter().map(|(name, _)| name.clone()).collect();
     let program = access.dump(server.flavour, &database.name, &broken);
-    access.take_failure();
-    let starting = cancel.run_until_cancelled(program.start(access.at(), Stdin::Empty));
+    access.reach().take_failure();
+    let starting = cancel.run_until_cancelled(program.start(access.reach().at(), Stdin::Empty));
     let running = starting.await.ok_or_else(cancelled)??;
     let dump = Dump {
         what: &format!("the database {}", database.name),
@@ -190,7 +138,7 @@ fn reason(access: &Access, fault: DumpFault) -> JobError {
     if matches!(fault.cause, DumpCause::Stopped(_)) {
         return fault.into_error();
     }
-    if let Some(failure) = access.take_failure() {
+    if let Some(failure) = access.reach().take_failure() {
         return failure;
     }
     let sorted = match fault.cause {

@@ -1,11 +1,10 @@
 //! MySQL and MariaDB: each database as the dump that its own client program makes, directly or over SSH.
 //!
-//! `access` is the way to the server, `server` what is asked of it, `grants` what the login may do there.
+//! `access` is how its programs are run, `server` what is asked of it, `grants` what the login may do there.
 //! Everything the server says is text of a stranger; nothing it says is obeyed.
 
 mod access;
 mod capture;
-mod connector;
 mod faults;
 mod grants;
 mod opening;
@@ -15,17 +14,9 @@ mod record;
 mod server;
 mod tools;
 
-pub use connector::MysqlConnector;
+pub use access::Access;
 
-use crate::domain::source::{Credentials, DatabaseConfig, PinnedIdentity};
+use super::database::DatabaseConnector;
 
-/// A database server to read, with everything to get there.
-#[derive(Debug, Clone)]
-pub struct MysqlSource {
-    /// Where and what.
-    pub config: DatabaseConfig,
-    /// What opens it.
-    pub credentials: Credentials,
-    /// The approved identities: of the server's certificate, and of the SSH host before it.
-    pub identity: PinnedIdentity,
-}
+/// The connector for kind `mysql`.
+pub type MysqlConnector = DatabaseConnector<Access>;

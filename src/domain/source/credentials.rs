@@ -113,7 +113,7 @@ impl SourceKind {
                 CredentialField::JumpPassphrase,
                 CredentialField::JumpPassword,
             ],
-            Self::Mysql => &[
+            Self::Mysql | Self::Postgres => &[
                 CredentialField::Password,
                 CredentialField::SshPrivateKey,
                 CredentialField::SshPassphrase,

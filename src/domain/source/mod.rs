@@ -29,11 +29,13 @@ pub enum SourceKind {
     Ftp,
     /// MySQL or MariaDB.
     Mysql,
+    /// PostgreSQL.
+    Postgres,
 }
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp, Self::Mysql];
+    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp, Self::Mysql, Self::Postgres];
 
     /// The stable text form.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +44,7 @@ impl SourceKind {
             Self::Sftp => "sftp",
             Self::Ftp => "ftp",
             Self::Mysql => "mysql",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -72,6 +75,8 @@ pub enum SourceConfig {
     Ftp(FtpConfig),
     /// Of kind [`SourceKind::Mysql`].
     Mysql(DatabaseConfig),
+    /// Of kind [`SourceKind::Postgres`].
+    Postgres(DatabaseConfig),
 }
 
 /// A machine that a connection is made to: host as the user wrote it, and port.
@@ -100,6 +105,7 @@ impl<'de> DeserializeSeed<'de> for SourceKind {
             Self::Sftp => SourceConfig::Sftp(Deserialize::deserialize(from)?),
             Self::Ftp => SourceConfig::Ftp(Deserialize::deserialize(from)?),
             Self::Mysql => SourceConfig::Mysql(DatabaseConfig::deserialize(from)?.with_usual_port(3306)),
+            Self::Postgres => SourceConfig::Postgres(DatabaseConfig::deserialize(from)?.with_usual_port(5432)),
         })
     }
 }
@@ -112,6 +118,7 @@ impl SourceConfig {
             Self::Sftp(_) => SourceKind::Sftp,
             Self::Ftp(_) => SourceKind::Ftp,
             Self::Mysql(_) => SourceKind::Mysql,
+            Self::Postgres(_) => SourceKind::Postgres,
         }
     }
 
@@ -121,7 +128,7 @@ impl SourceConfig {
         let (mut errors, logins) = match self {
             Self::Ssh(config) | Self::Sftp(config) => (config.validate(), config.validate_logins(credentials)),
             Self::Ftp(config) => (config.validate(), config.validate_login(credentials)),
-            Self::Mysql(config) => (config.validate(), config.validate_logins(credentials)),
+            Self::Mysql(config) | Self::Postgres(config) => (config.validate(), config.validate_logins(credentials)),
         };
         errors.extend(credentials.validate(self.kind()));
         errors.extend(logins);
@@ -133,7 +140,7 @@ impl SourceConfig {
         let (host, port) = match self {
             Self::Ssh(config) | Self::Sftp(config) => (&config.host, config.port),
             Self::Ftp(config) => (&config.host, config.port),
-            Self::Mysql(config) => (&config.host, config.port),
+            Self::Mysql(config) | Self::Postgres(config) => (&config.host, config.port),
         };
         Machine { host, port }
     }
@@ -144,8 +151,8 @@ impl SourceConfig {
             Self::Ssh(_) | Self::Sftp(_) => Proof::HostKey,
             Self::Ftp(config) if config.tls == FtpTls::None => Proof::Nothing,
             Self::Ftp(_) => Proof::Certificate,
-            Self::Mysql(config) if config.tls() == DatabaseTls::None => Proof::Nothing,
-            Self::Mysql(_) => Proof::Certificate,
+            Self::Mysql(config) | Self::Postgres(config) if config.tls() == DatabaseTls::None => Proof::Nothing,
+            Self::Mysql(_) | Self::Postgres(_) => Proof::Certificate,
         }
     }
 
@@ -154,7 +161,7 @@ impl SourceConfig {
         let between = match self {
             Self::Ssh(config) | Self::Sftp(config) => config.jump.as_ref(),
             Self::Ftp(_) => None,
-            Self::Mysql(config) => config.over_ssh.as_ref(),
+            Self::Mysql(config) | Self::Postgres(config) => config.over_ssh.as_ref(),
         };
         between.map(|jump| Machine {
             host: &jump.host,

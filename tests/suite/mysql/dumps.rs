@@ -93,7 +93,7 @@ async fn all_databases_are_those_the_login_sees_and_their_names_may_be_anything(
     let chosen: Vec<_> = found
         .databases
         .iter()
-        .map(|d| (d.name.as_str(), d.chosen, d.tables))
+        .map(|d| (d.name.as_str(), d.chosen, d.tables.unwrap()))
         .collect();
     assert_eq!(
         chosen,

@@ -2,30 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-use xvault::{
-    connectors::{CaptureReport, CaptureSink, Connector, egress::EgressPolicy},
-    domain::{
-        entry::{Captured, FileEnd},
-        error_code::ErrorCode,
-        job::JobError,
-    },
-};
+use xvault::{connectors::egress::EgressPolicy, domain::error_code::ErrorCode};
 
 use super::stage::{connector, refused};
 use crate::support::{
+    dumping::Held,
     eventually::{SOON, eventually},
     mariadb::MariaDb,
     ssh_place::Place,
 };
-
-/// A dump far larger than all buffers on its way, held at its beginning.
-pub struct Held {
-    pub cancel: CancellationToken,
-    items: tokio::sync::mpsc::Receiver<Captured>,
-    capture: JoinHandle<Result<CaptureReport, JobError>>,
-}
 
 /// A database whose dump takes a while: first a large table, then a small one.
 pub fn large(server: &MariaDb) {
@@ -36,30 +21,6 @@ pub fn large(server: &MariaDb) {
          create table z_last (id int) engine=innodb; insert into z_last values (1)",
     );
     server.grant("large");
-}
-
-impl Held {
-    /// Begins a capture and waits until the dump has begun.
-    pub async fn begin(capture: impl Connector + 'static) -> Self {
-        let (sink, mut items) = CaptureSink::channel();
-        let cancel = CancellationToken::new();
-        let token = cancel.clone();
-        let capture = tokio::spawn(async move { capture.capture(sink, token).await });
-        let begun = async { while !matches!(items.recv().await.expect("the dump begins"), Captured::Data(_)) {} };
-        tokio::time::timeout(SOON, begun).await.unwrap();
-        Self { cancel, items, capture }
-    }
-
-    /// Lets it go on to its end, which must be a failure; the dump must not count as whole.
-    pub async fn fails(mut self) -> JobError {
-        while let Some(item) = self.items.recv().await {
-            assert!(
-                !matches!(item, Captured::End(FileEnd::Complete)),
-                "a broken dump counts as whole"
-            );
-        }
-        self.capture.await.unwrap().expect_err("it must fail")
-    }
 }
 
 #[tokio::test]

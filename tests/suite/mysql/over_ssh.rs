@@ -4,7 +4,7 @@ use std::{os::unix::fs::symlink, path::Path};
 
 use secrecy::SecretString;
 use xvault::{
-    connectors::mysql::MysqlSource,
+    connectors::database::DatabaseSource,
     domain::{
         error_code::ErrorCode,
         source::{CredentialField, DatabaseTls},
@@ -12,11 +12,12 @@ use xvault::{
 };
 
 use super::{
-    faults::{Held, large},
+    faults::large,
     stage::{captured, connector, everything, probed, refused, shop},
 };
 use crate::support::{
     certificates::Certificate,
+    dumping::Held,
     eventually::{SOON, eventually},
     mariadb::MariaDb,
     scratch::temp_dir,
@@ -25,7 +26,7 @@ use crate::support::{
     sshd::{Setup, Sshd},
 };
 
-fn over(ssh: &Sshd, mut source: MysqlSource) -> MysqlSource {
+fn over(ssh: &Sshd, mut source: DatabaseSource) -> DatabaseSource {
     source.config.over_ssh = Some(ssh.as_jump());
     source.config.tls = None;
     let key = SecretString::from(ssh_keys::accepted().private.as_str());

@@ -1,21 +1,15 @@
 //! What the tests of this kind share: a database with everything in it, and captures of it.
 
-use std::collections::BTreeMap;
-
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use xvault::{
-    connectors::{
-        CaptureReport, CaptureSink, Connector, ProbeReport,
-        mysql::{MysqlConnector, MysqlSource},
-    },
-    domain::{
-        entry::{Captured, FileEnd, Problem},
-        job::JobError,
-    },
+    connectors::{CaptureReport, ProbeReport, database::DatabaseSource, mysql::MysqlConnector},
+    domain::job::JobError,
 };
 
-use crate::support::{mariadb::MariaDb, ssh_place::Place};
+use crate::support::{
+    dumping::{self, Stored},
+    mariadb::MariaDb,
+    ssh_place::Place,
+};
 
 /// One of everything that a dump has to carry.
 const SHOP: &str = r#"
@@ -57,80 +51,22 @@ pub fn shop(server: &MariaDb, name: &str) {
     server.grant(name);
 }
 
-/// What came out of a capture.
-#[derive(Debug, Default)]
-pub struct Stored {
-    /// Content of each file that ended well, by path.
-    pub files: BTreeMap<String, Vec<u8>>,
-    pub problems: Vec<Problem>,
-    /// A file that was begun and did not end well.
-    pub broken: bool,
-}
-
-impl Stored {
-    pub fn text(&self, path: &str) -> String {
-        let file = self
-            .files
-            .get(path)
-            .unwrap_or_else(|| panic!("no {path} in {:?}", self.files.keys()));
-        String::from_utf8(file.clone()).unwrap()
-    }
-
-    pub fn record(&self, database: &str) -> serde_json::Value {
-        serde_json::from_str(&self.text(&format!("databases/{database}.json"))).unwrap()
-    }
-}
-
-pub fn connector(source: &MysqlSource, place: &Place) -> MysqlConnector {
+pub fn connector(source: &DatabaseSource, place: &Place) -> MysqlConnector {
     MysqlConnector::new(source.clone(), place.ctx.clone()).unwrap()
 }
 
-/// Captures a source; nothing may be left of it on the worker.
-pub async fn capture(source: &MysqlSource, place: &Place) -> (Stored, Result<CaptureReport, JobError>) {
-    let (sink, items) = CaptureSink::channel();
-    let connector = connector(source, place);
-    let (stored, result) = tokio::join!(store(items), connector.capture(sink, CancellationToken::new()));
-    assert_eq!(place.left_behind(), 0);
-    (stored, result)
+/// See [`dumping::captured`].
+pub async fn captured(source: &DatabaseSource, place: &Place) -> (Stored, CaptureReport) {
+    dumping::captured(connector(source, place), place).await
 }
 
-/// A capture that must succeed.
-pub async fn captured(source: &MysqlSource, place: &Place) -> (Stored, CaptureReport) {
-    let (stored, result) = capture(source, place).await;
-    let report = result.unwrap_or_else(|error| panic!("{error}"));
-    assert!(!stored.broken);
-    (stored, report)
+/// See [`dumping::refused`].
+pub async fn refused(source: &DatabaseSource, place: &Place) -> JobError {
+    dumping::refused(connector(source, place), place).await
 }
 
-/// The error of a capture that must fail, with one clear sentence and a hint.
-pub async fn refused(source: &MysqlSource, place: &Place) -> JobError {
-    let (stored, result) = capture(source, place).await;
-    let error = result.expect_err("it must fail");
-    assert!(!error.hint.is_empty() && !error.message.contains('\n'), "{error:?}");
-    assert!(stored.files.is_empty(), "{:?}", stored.files.keys());
-    error
-}
-
-pub async fn probed(source: &MysqlSource, place: &Place) -> Result<ProbeReport, JobError> {
-    let result = connector(source, place).probe(CancellationToken::new()).await;
-    assert_eq!(place.left_behind(), 0);
-    result
-}
-
-async fn store(mut items: mpsc::Receiver<Captured>) -> Stored {
-    let mut stored = Stored::default();
-    let mut open: Option<(String, Vec<u8>)> = None;
-    while let Some(item) = items.recv().await {
-        match item {
-            Captured::Stream(path) => open = Some((path.to_string(), Vec::new())),
-            Captured::Data(data) => open.as_mut().expect("a file").1.extend_from_slice(&data),
-            Captured::End(FileEnd::Complete) => stored.files.extend(open.take()),
-            Captured::Problem(problem) => stored.problems.push(problem),
-            other => panic!("{other:?}"),
-        }
-    }
-    stored.broken = open.is_some();
-    stored
+pub async fn probed(source: &DatabaseSource, place: &Place) -> Result<ProbeReport, JobError> {
+    dumping::probed(connector(source, place), place).await
 }
 
 /// Everything a database says about itself: definitions, and every row.

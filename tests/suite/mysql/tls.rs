@@ -1,7 +1,7 @@
 //! TLS: who is believed, and that nothing is sent to anybody else.
 
 use xvault::{
-    connectors::mysql::MysqlSource,
+    connectors::database::DatabaseSource,
     domain::{error_code::ErrorCode, source::DatabaseTls},
 };
 
@@ -12,7 +12,7 @@ use crate::support::{
     ssh_place::Place,
 };
 
-fn encrypted(server: &MariaDb) -> MysqlSource {
+fn encrypted(server: &MariaDb) -> DatabaseSource {
     let mut source = server.source(&["shop"]);
     source.config.tls = Some(DatabaseTls::Required);
     source

@@ -5,6 +5,7 @@ mod databases;
 mod dumps;
 mod live;
 mod markup;
+mod postgres_path;
 mod safety;
 mod settings;
 mod user_path;

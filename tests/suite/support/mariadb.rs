@@ -18,7 +18,7 @@ use std::{
 };
 
 use xvault::{
-    connectors::mysql::MysqlSource,
+    connectors::database::DatabaseSource,
     domain::source::{CredentialField, Credentials, DatabaseConfig, DatabaseTls, Databases, PinnedIdentity},
 };
 
@@ -176,10 +176,10 @@ impl MariaDb {
     }
 
     /// A source at this server, without TLS.
-    pub fn source(&self, databases: &[&str]) -> MysqlSource {
+    pub fn source(&self, databases: &[&str]) -> DatabaseSource {
         let mut credentials = Credentials::default();
         credentials.set(CredentialField::Password, PASSWORD.into());
-        MysqlSource {
+        DatabaseSource {
             config: DatabaseConfig {
                 host: "127.0.0.1".into(),
                 port: self.port,

@@ -54,8 +54,8 @@ pub struct FoundDatabase {
     pub name: String,
     /// Its size on the server in bytes.
     pub bytes: u64,
-    /// Its tables and views.
-    pub tables: u64,
+    /// Its tables and views, if that is known.
+    pub tables: Option<u64>,
     /// A backup would dump it.
     pub chosen: bool,
 }

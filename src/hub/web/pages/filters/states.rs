@@ -136,9 +136,9 @@ pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> 
         "sftp" => "SFTP".to_owned(),
         "ftps-mlsd" | "ftps-list" => "FTP with TLS".to_owned(),
         "ftp-mlsd" | "ftp-list" => "plain FTP".to_owned(),
-        "mysql" => "the worker's client program".to_owned(),
-        "mysql-forwarded" => "the worker's client program, through SSH".to_owned(),
-        "mysql-on-host" => "the client program of the SSH host".to_owned(),
+        "mysql" | "postgres" => "the worker's client program".to_owned(),
+        "mysql-forwarded" | "postgres-forwarded" => "the worker's client program, through SSH".to_owned(),
+        "mysql-on-host" | "postgres-on-host" => "the client program of the SSH host".to_owned(),
         other => other.to_owned(),
     })
 }

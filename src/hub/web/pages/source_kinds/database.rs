@@ -1,6 +1,6 @@
-//! Kind `mysql`: databases.
+//! Kinds `mysql` and `postgres`: databases.
 
-use super::{Fact, Family, login, port, trimmed, unless};
+use super::{Fact, Family, Read, login, port, trimmed, unless};
 use crate::{
     domain::{
         field_error::FieldError,
@@ -9,10 +9,18 @@ use crate::{
     hub::web::pages::form::Form,
 };
 
-pub(super) const MYSQL: Family = Family {
-    blank: &[
+pub(super) const MYSQL: Family = family(&blank("3306"), |_: SourceKind, form: &Form| {
+    read(form).map(SourceConfig::Mysql)
+});
+
+pub(super) const POSTGRES: Family = family(&blank("5432"), |_: SourceKind, form: &Form| {
+    read(form).map(SourceConfig::Postgres)
+});
+
+const fn blank(port: &'static str) -> [(&'static str, &'static str); 10] {
+    [
         ("host", ""),
-        ("port", "3306"),
+        ("port", port),
         ("user", ""),
         ("tls", ""),
         ("ca", ""),
@@ -21,26 +29,34 @@ pub(super) const MYSQL: Family = Family {
         ("jump_host", ""),
         ("jump_port", "22"),
         ("jump_user", ""),
-    ],
-    pointers: &[
-        "/config/host",
-        "/config/port",
-        "/config/user",
-        "/config/databases",
-        "/config/tls",
-        "/config/ca",
-        "/config/over_ssh/host",
-        "/config/over_ssh/port",
-        "/config/over_ssh/user",
-        "/credentials",
-        "/credentials/password",
-        "/credentials/ssh_private_key",
-        "/credentials/ssh_passphrase",
-        "/credentials/ssh_password",
-    ],
-    optional: &["tls", "ca", "over_ssh"],
-    read: |_: SourceKind, form: &Form| read(form).map(SourceConfig::Mysql),
-};
+    ]
+}
+
+const fn family(blank: &'static [(&'static str, &'static str)], read: Read) -> Family {
+    Family {
+        blank,
+        pointers: POINTERS,
+        optional: &["tls", "ca", "over_ssh"],
+        read,
+    }
+}
+
+const POINTERS: &[&str] = &[
+    "/config/host",
+    "/config/port",
+    "/config/user",
+    "/config/databases",
+    "/config/tls",
+    "/config/ca",
+    "/config/over_ssh/host",
+    "/config/over_ssh/port",
+    "/config/over_ssh/user",
+    "/credentials",
+    "/credentials/password",
+    "/credentials/ssh_private_key",
+    "/credentials/ssh_passphrase",
+    "/credentials/ssh_password",
+];
 
 fn read(form: &Form) -> Result<DatabaseConfig, Vec<FieldError>> {
     let mut faults = Vec::new();

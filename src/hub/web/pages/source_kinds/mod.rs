@@ -30,14 +30,18 @@ struct Family {
     /// Parts of the configuration that may be absent: saved without them, they are removed.
     optional: &'static [&'static str],
     /// Its configuration out of a form, or every fault of it at once.
-    read: fn(SourceKind, &Form) -> Result<SourceConfig, Vec<FieldError>>,
+    read: Read,
 }
+
+/// Reads the configuration of a kind out of a form.
+type Read = fn(SourceKind, &Form) -> Result<SourceConfig, Vec<FieldError>>;
 
 fn family(kind: SourceKind) -> &'static Family {
     match kind {
         SourceKind::Ssh | SourceKind::Sftp => &ssh::FAMILY,
         SourceKind::Ftp => &ftp::FAMILY,
         SourceKind::Mysql => &database::MYSQL,
+        SourceKind::Postgres => &database::POSTGRES,
     }
 }
 
@@ -61,7 +65,7 @@ pub fn fields(config: &SourceConfig) -> Vec<(&'static str, String)> {
     match config {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::fields(config),
         SourceConfig::Ftp(config) => ftp::fields(config),
-        SourceConfig::Mysql(config) => database::fields(config),
+        SourceConfig::Mysql(config) | SourceConfig::Postgres(config) => database::fields(config),
     }
 }
 
@@ -70,7 +74,7 @@ pub fn facts(config: &SourceConfig) -> Vec<Fact> {
     let all = match config {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::facts(config),
         SourceConfig::Ftp(config) => ftp::facts(config),
-        SourceConfig::Mysql(config) => database::facts(config),
+        SourceConfig::Mysql(config) | SourceConfig::Postgres(config) => database::facts(config),
     };
     all.into_iter().filter(|fact| !fact.values.is_empty()).collect()
 }
@@ -81,6 +85,7 @@ pub fn address(config: &SourceConfig) -> String {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => (&config.user, 22),
         SourceConfig::Ftp(config) => (&config.user, 21),
         SourceConfig::Mysql(config) => (&config.user, 3306),
+        SourceConfig::Postgres(config) => (&config.user, 5432),
     };
     login(user, config.target(), usual)
 }

@@ -1,0 +1,24 @@
+//! PostgreSQL: each database as the custom-format archive of `pg_dump`, and the roles beside them, directly or
+//! over SSH.
+//!
+//! `access` is how its programs are run, `server` what is asked of it, `rights` what the login lacks there.
+//! Everything the server says is text of a stranger; nothing it says is obeyed.
+
+mod access;
+mod capture;
+mod faults;
+mod message;
+mod notes;
+mod opening;
+mod probe;
+mod record;
+mod rights;
+mod server;
+mod tools;
+
+pub use access::Access;
+
+use super::database::DatabaseConnector;
+
+/// The connector for kind `postgres`.
+pub type PostgresConnector = DatabaseConnector<Access>;

@@ -1,0 +1,8 @@
+//! Kind `postgres` against real PostgreSQL servers: what is stored, what is refused, what is left behind.
+
+mod dumps;
+mod faults;
+mod over_ssh;
+mod rights;
+mod stage;
+mod tls;
