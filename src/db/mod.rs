@@ -94,20 +94,7 @@ impl DbError {
     /// connections. The same statement may then be tried again.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-                // 08 connection exception, 53 out of resources, 57P operator intervention (restart),
-                // 40 serialization failure and deadlock
-                code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code.starts_with("40")
-            }),
-            Self::Sqlx(sqlx::Error::Migrate(error)) => is_broken_off(error),
-            Self::Sqlx(error) => matches!(
-                error,
-                sqlx::Error::Io(_)
-                    | sqlx::Error::PoolTimedOut
-                    | sqlx::Error::Tls(_)
-                    | sqlx::Error::Protocol(_)
-                    | sqlx::Error::WorkerCrashed
-            ),
+            Self::Sqlx(error) => is_away(error),
             Self::Silent(_) => true,
             Self::Migrate(error) => is_broken_off(error),
             Self::Schema(_) | Self::Role(_) | Self::Url(_) => false,
@@ -126,14 +113,31 @@ impl DbError {
     }
 }
 
+/// See [`DbError::is_away`].
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // 08 connection exception, 53 out of resources, 57P operator intervention (restart),
+            // 40 serialization failure and deadlock
+            code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code.starts_with("40")
+        }),
+        sqlx::Error::Migrate(error) => is_broken_off(error),
+        error => matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::WorkerCrashed
+        ),
+    }
+}
+
 /// True if a migration ended because its connection did: the statements and the rights were right when they were tried.
 fn is_broken_off(error: &sqlx::migrate::MigrateError) -> bool {
     match error {
         sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
-            matches!(
-                error,
-                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-            )
+            is_away(error)
         }
         _ => false,
     }
