@@ -101,19 +101,31 @@ impl Server {
     /// Starts it again after [`Server::kill`], and waits until it answers.
     pub fn resume(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
-        xvault::cli::dev::stale::clear(&self.directory.join("data")).expect("the killed server is gone");
-        let mut command = self.cluster.server(self.settings).expect("PostgreSQL's command");
-        let log = std::fs::File::create(self.directory.join("log")).expect("a log file");
-        command.stdout(Stdio::null()).stderr(log);
-        self.child = Some(spawner::spawn(command).expect("PostgreSQL starts"));
+        self.launch();
         block_on(async {
             super::eventually("PostgreSQL answers", super::eventually::SOON, async || {
+                let ended = self
+                    .child
+                    .as_mut()
+                    .is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+                if ended {
+                    // A process of the one that was killed still held the shared memory.
+                    self.launch();
+                }
                 PgConnection::connect_with(&self.cluster.options("postgres"))
                     .await
                     .is_ok()
             })
             .await;
         });
+    }
+
+    fn launch(&mut self) {
+        xvault::cli::dev::stale::clear(&self.directory.join("data")).expect("the killed server is gone");
+        let mut command = self.cluster.server(self.settings).expect("PostgreSQL's command");
+        let log = std::fs::File::create(self.directory.join("log")).expect("a log file");
+        command.stdout(Stdio::null()).stderr(log);
+        self.child = Some(spawner::spawn(command).expect("PostgreSQL starts"));
     }
 
     /// SIGQUIT: the server and all its sessions end at once, without a shutdown checkpoint.
@@ -128,6 +140,8 @@ impl Server {
     /// SIGKILL of the server and everything it started, as the kernel's out-of-memory killer would.
     pub fn crash(&mut self) {
         let mut child = self.child.take().expect("the server runs");
+        // So that it starts nothing more while we look.
+        super::sshd::signal(child.id(), Signal::STOP);
         let sessions = super::sshd::descendants(child.id());
         child.kill().expect("a signal to our own child");
         child.wait().expect("the server's end");
