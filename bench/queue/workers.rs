@@ -20,10 +20,11 @@ use xvault::{
 use super::AT_ONCE;
 use crate::support::{
     catalogue, http,
+    ports::free_port,
     postgres::Database,
     scratch::temp_dir,
     spawner,
-    xvault::{Hub, WORKER_TOKEN, free_port},
+    xvault::{Hub, WORKER_TOKEN},
 };
 
 const ROLE: &str = "BENCH_QUEUE_WORKER";

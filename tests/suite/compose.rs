@@ -8,9 +8,10 @@ use xvault::config;
 
 use crate::support::{
     http::Api,
+    ports::free_port,
     postgres::{Server, WORKER_PASSWORD},
     scratch::temp_dir,
-    xvault::{ADMIN_EMAIL, ADMIN_PASSWORD, MASTER_KEY, Process, Variable, WORKER_TOKEN, command, free_port},
+    xvault::{ADMIN_EMAIL, ADMIN_PASSWORD, MASTER_KEY, Process, Variable, WORKER_TOKEN, command},
 };
 
 type Services = BTreeMap<String, BTreeMap<String, String>>;

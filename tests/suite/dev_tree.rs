@@ -6,12 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    eventually,
-    eventually::SOON,
-    http::Api,
-    scratch::temp_dir,
-    sshd::descendants,
-    xvault::{Process, free_port},
+    eventually, eventually::SOON, http::Api, ports::free_port, scratch::temp_dir, sshd::descendants, xvault::Process,
 };
 
 /// A running `xvault dev`.

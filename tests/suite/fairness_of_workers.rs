@@ -7,8 +7,9 @@ use sqlx::PgPool;
 use super::support::{
     eventually::{SOON, eventually, eventually_some},
     http::Api,
+    ports::free_port,
     postgres::Database,
-    xvault::{Hub, Worker, free_port},
+    xvault::{Hub, Worker},
 };
 
 /// Workers, each with one job at a time.

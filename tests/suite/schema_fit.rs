@@ -81,7 +81,7 @@ async fn a_worker_waits_for_the_migration_it_needs() {
             ("XVAULT_WORKER_TOKEN", "any".to_owned()),
             (
                 "XVAULT_WORKER_LISTEN",
-                format!("127.0.0.1:{}", super::support::xvault::free_port()),
+                format!("127.0.0.1:{}", super::support::ports::free_port()),
             ),
             ("XVAULT_STORAGE_DIR", path("backups")),
             ("XVAULT_TMP_DIR", path("tmp")),

@@ -12,9 +12,10 @@ use xvault::{
 };
 
 use crate::support::{
+    ports::free_port,
     ssh_keys,
     ssh_place::{Place, secret},
-    sshd::{Login, Setup, Sshd, free_port},
+    sshd::{Login, Setup, Sshd},
 };
 
 /// A source at `target`, through `jump`, everything approved.

@@ -21,9 +21,10 @@ use xvault::{
 
 use crate::support::{
     eventually::{SOON, eventually},
+    ports::free_port,
     ssh_keys,
     ssh_place::{Place, secret},
-    sshd::{ALL_HOST_KEYS, Login, Setup, Sshd, descendants, free_port},
+    sshd::{ALL_HOST_KEYS, Login, Setup, Sshd, descendants},
 };
 
 const FRESH: Setup = Setup {

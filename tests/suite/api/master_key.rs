@@ -5,7 +5,10 @@ use serde_json::Value;
 use xvault::db::jobs::Claimed;
 
 use super::world::World;
-use crate::support::xvault::{Hub, MASTER_KEY, Variable, WORKER_TOKEN, command, free_port};
+use crate::support::{
+    ports::free_port,
+    xvault::{Hub, MASTER_KEY, Variable, WORKER_TOKEN, command},
+};
 
 const NEW_KEY: &str = "YW5vdGhlciBtYXN0ZXIga2V5LCAzMiBieXRlcyBvazE=";
 

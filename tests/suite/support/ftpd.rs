@@ -11,7 +11,7 @@ use std::{
 
 use xvault::domain::source::{FtpConfig, FtpTls};
 
-use super::{account::Account, certificates::Certificate, scratch::temp_dir, spawner::spawn, sshd::free_port};
+use super::{account::Account, certificates::Certificate, ports::free_port, scratch::temp_dir, spawner::spawn};
 
 /// Places of vsftpd. Its package and ProFTPD's cannot be installed together.
 const VSFTPD: [&str; 2] = ["/usr/local/sbin/vsftpd", "/usr/sbin/vsftpd"];

@@ -9,7 +9,6 @@
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -24,6 +23,7 @@ use xvault::{
 
 use super::{
     certificates::Certificate,
+    ports::free_port,
     scratch::{scratch, temp_dir},
     spawner,
 };
@@ -88,8 +88,7 @@ impl MariaDb {
     /// Starts it, on a free port the first time.
     pub fn resume(&mut self) {
         if self.port == 0 {
-            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-            self.port = free.expect("a free port").port();
+            self.port = free_port();
         }
         let path = |name: &str| self.directory.path().join(name).display().to_string();
         let log = fs::File::create(self.directory.path().join("log")).expect("a log");

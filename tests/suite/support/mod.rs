@@ -16,6 +16,7 @@ pub mod gate;
 pub mod http;
 pub mod mariadb;
 pub mod pg_source;
+pub mod ports;
 pub mod postgres;
 pub mod scratch;
 pub mod site;

@@ -9,7 +9,6 @@
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -26,6 +25,7 @@ use xvault::{
 use super::{
     certificates::Certificate,
     dump::program,
+    ports::free_port,
     scratch::{scratch, temp_dir},
     spawner,
 };
@@ -104,8 +104,7 @@ impl PgSource {
     /// Starts it, on a free port the first time.
     pub fn resume(&mut self) {
         if self.port == 0 {
-            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-            self.port = free.expect("a free port").port();
+            self.port = free_port();
         }
         let log = fs::File::create(self.directory.path().join("log")).expect("a log");
         let mut command = Command::new("setpriv");

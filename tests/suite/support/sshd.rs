@@ -9,10 +9,9 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -24,7 +23,7 @@ use xvault::{
     domain::source::{CredentialField, Credentials, JumpConfig, PinnedIdentity, SourceKind, SshConfig},
 };
 
-use super::{account::Account, scratch::temp_dir, spawner, ssh_keys};
+use super::{account::Account, ports::free_port, scratch::temp_dir, spawner, ssh_keys};
 
 const SSHD: &str = "/usr/sbin/sshd";
 const START: Duration = Duration::from_secs(60);
@@ -338,18 +337,6 @@ impl Drop for Sshd {
 fn own_name() -> String {
     let output = Command::new("id").arg("-un").output().expect("id");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// A port that was free a moment ago, different for each call of this process.
-pub fn free_port() -> u16 {
-    static LAST: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let port = listener.local_addr().expect("bound").port();
-        if LAST.swap(port, Ordering::Relaxed) != port {
-            return port;
-        }
-    }
 }
 
 fn greets(port: u16) -> bool {

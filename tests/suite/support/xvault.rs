@@ -4,10 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -21,6 +18,7 @@ use super::{
     eventually::SOON,
     far_host::FarHost,
     http::{self, Api},
+    ports::free_port,
     postgres::Database,
     scratch::temp_dir,
     spawner,
@@ -48,20 +46,6 @@ pub fn command(args: &[&str], env: &[Variable]) -> Command {
     }
     command.envs(env.iter().map(|(name, value)| (*name, value)));
     command
-}
-
-/// A port nobody listens on. Below the kernel's ephemeral range, so that no outgoing connection
-/// takes it before the process under test does.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(97);
-    loop {
-        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        let port = 20_000 + u16::try_from(offset).expect("below 12,000");
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A running process of the binary; killed with the value.
