@@ -69,6 +69,7 @@ impl MariaDb {
         fs::set_permissions(directory.path(), open).expect("its own directory");
         let data = directory.path().join("data");
         run(Command::new("cp").arg("-a").arg(template()).arg(&data));
+        fs::create_dir(directory.path().join("tmp")).expect("its own directory");
         give_away(directory.path());
         let mut server = Self {
             port: 0,
@@ -103,6 +104,8 @@ impl MariaDb {
             format!("--datadir={}", path("data")),
             format!("--socket={}", self.socket().display()),
             format!("--pid-file={}", path("pid")),
+            // A server that starts removes all temporary tables there; another server crashes without its own.
+            format!("--tmpdir={}", path("tmp")),
             format!("--port={}", self.port),
         ]);
         command.args([
@@ -242,6 +245,7 @@ fn template() -> &'static Path {
         fs::create_dir(&data).expect("a directory");
         give_away(&data);
         let mut command = Command::new("setpriv");
+        command.env("TMPDIR", &data);
         command.args(["--pdeathsig", "KILL"]).args(as_mysql()).arg("--");
         command.arg(program("mariadb-install-db"));
         command.args([
