@@ -4,11 +4,16 @@
 //! Knows no protocol, no program and no SQL: that is what a [`Server`] brings along.
 
 mod connector;
+mod dialect;
+mod login;
 mod probe;
+mod programs;
 mod reach;
 mod selection;
 
 pub use connector::{DatabaseConnector, Server};
+pub(super) use dialect::Dialect;
+pub(super) use login::Login;
 pub(super) use reach::{Reach, Way};
 pub(super) use selection::{chosen, is_chosen, lacks, listed};
 

@@ -1,7 +1,5 @@
 //! A server as the client programs reach it: how they sign in, what they are asked, and what they say.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -16,32 +14,19 @@ use super::{
 use crate::{
     connectors::{
         CaptureReport, CaptureSink, ProbeReport,
-        database::{DatabaseSource, Reach, Server, Way},
+        database::{DatabaseSource, Login, Reach, Server, Way},
         local::said::last_words,
         open::ConnectorContext,
-        program::{At, Limits, Program, Stdin},
+        program::{At, Program},
         ssh::session::SshSession,
     },
-    domain::{
-        error_code::ErrorCode,
-        job::JobError,
-        source::{CredentialField, Databases},
-    },
-};
-
-/// What one question to the server may take: a list of very many tables.
-const LIMITS: Limits = Limits {
-    bytes: 32 * 1024 * 1024,
-    time: Duration::from_secs(300),
+    domain::{error_code::ErrorCode, job::JobError, source::Databases},
 };
 
 /// An open way to a server, and the programs for it.
 pub struct Access {
     reach: Reach,
-    host: String,
-    port: u16,
-    user: String,
-    password: Option<SecretString>,
+    login: Login,
     tools: Tools,
 }
 
@@ -57,10 +42,7 @@ impl Server for Access {
         let (reach, tools) = Reach::settle(source, session, prepared).await?;
         Ok(Self {
             reach,
-            host: source.config.host.clone(),
-            port: source.config.port,
-            user: source.config.user.clone(),
-            password: source.credentials.get(CredentialField::Password).cloned(),
+            login: source.into(),
             tools,
         })
     }
@@ -100,7 +82,7 @@ impl Access {
 
     /// The login name, for messages.
     pub(super) fn user(&self) -> &str {
-        &self.user
+        &self.login.user
     }
 
     /// How a backup reads it, as jobs and manifests name it.
@@ -134,28 +116,22 @@ impl Access {
         ]);
         // In this mode, quotes and backslashes mean what `quoted` makes of them.
         let sql = format!("SET SESSION sql_mode = '';\n{sql}\n");
-        // What went wrong before has been told by then.
-        self.reach.take_failure();
-        let ran = client.run(self.reach.at(), Stdin::Text(sql), LIMITS, cancel).await?;
-        if ran.exit.success() {
-            let text = String::from_utf8_lossy(&ran.stdout);
-            return Ok(text.lines().map(fields).collect());
-        }
-        if let Some(failure) = self.reach.take_failure() {
-            return Err(failure);
-        }
-        Err(faults::sorted(self, &ran.said).unwrap_or_else(|| {
-            JobError::new(
-                ErrorCode::ProtocolError,
-                format!("{} could not be asked{}", self.place(), last_words(&ran.said)),
-                "Try the same login with the mysql client.",
-            )
-        }))
+        let sort = |said: &str| faults::sorted(self, said).unwrap_or_else(|| self.unasked(said));
+        let answer = self.reach.ask(&client, sql, sort, cancel).await?;
+        Ok(answer.lines().map(fields).collect())
+    }
+
+    fn unasked(&self, said: &str) -> JobError {
+        JobError::new(
+            ErrorCode::ProtocolError,
+            format!("{} could not be asked{}", self.place(), last_words(said)),
+            "Try the same login with the mysql client.",
+        )
     }
 
     /// A program that signs in: its options for that must be the first.
     fn signed_in(&self, name: &str) -> Program {
-        let user = format!("--user={}", self.user);
+        let user = format!("--user={}", self.login.user);
         if let Some(socket) = self.reach.socket() {
             return Program::new(name)
                 .secret_file_arg("--defaults-file=", self.defaults())
@@ -164,10 +140,10 @@ impl Access {
         let program = Program::new(name).args([
             "--no-defaults".to_owned(),
             user,
-            format!("--host={}", self.host),
-            format!("--port={}", self.port),
+            format!("--host={}", self.login.host),
+            format!("--port={}", self.login.port),
         ]);
-        match &self.password {
+        match &self.login.password {
             Some(password) => program.secret_env("MYSQL_PWD", password.clone()),
             None => program,
         }
@@ -175,7 +151,7 @@ impl Access {
 
     /// An option file that holds the password.
     fn defaults(&self) -> SecretString {
-        match &self.password {
+        match &self.login.password {
             None => "[client]\n".into(),
             Some(password) => {
                 let escaped = password.expose_secret().replace('\\', r"\\").replace('"', "\\\"");

@@ -15,11 +15,10 @@ use crate::{
         CaptureReport, CaptureSink,
         database::{Server as _, chosen, lacks, listed},
         dump_name::dump_path,
-        program::{Dump, DumpCause, DumpFault, Stdin},
+        program::Dump,
     },
     domain::{
         entry::{EntryPath, ProblemKind},
-        error_code::ErrorCode,
         job::JobError,
         source::Databases,
     },
@@ -113,9 +112,6 @@ async fn dump(
 ) -> Result<(), JobError> {
     let broken: Vec<_> = content.broken_views.iter().map(|(name, _)| name.clone()).collect();
     let program = access.dump(server.flavour, &database.name, &broken);
-    access.reach().take_failure();
-    let starting = cancel.run_until_cancelled(program.start(access.reach().at(), Stdin::Empty));
-    let running = starting.await.ok_or_else(cancelled)??;
     let dump = Dump {
         what: &format!("the database {}", database.name),
         begins_with: b"",
@@ -124,31 +120,10 @@ async fn dump(
         silence: SILENCE,
     };
     let path = dump_path(&database.name, "sql")?;
-    if let Err(fault) = dump.send(running, path, sink, cancel).await {
-        return Err(reason(access, fault));
-    }
+    let sort = |said: &str| faults::sorted(access, said);
+    access.reach().dump(&program, dump, path, sink, sort, cancel).await?;
     let dumped_with = &access.dumper(server.flavour).version;
     let path: EntryPath = dump_path(&database.name, "json")?;
     sink.document(path, record(server, database, content, dumped_with))
         .await
-}
-
-/// Why a dump failed: the connection knows best, then the program's own words.
-fn reason(access: &Access, fault: DumpFault) -> JobError {
-    if matches!(fault.cause, DumpCause::Stopped(_)) {
-        return fault.into_error();
-    }
-    if let Some(failure) = access.reach().take_failure() {
-        return failure;
-    }
-    let sorted = match fault.cause {
-        DumpCause::Ended(_) => faults::sorted(access, &fault.said),
-        _ => None,
-    };
-    sorted.unwrap_or_else(|| fault.into_error())
-}
-
-/// What a capture that was cancelled ends with.
-pub(super) fn cancelled() -> JobError {
-    JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "")
 }

@@ -9,10 +9,11 @@ use tokio::net::UnixStream;
 use super::packet::Packet;
 use crate::{
     connectors::{
+        database::Dialect,
         relay::{Opening, Wire},
         tls::TlsClient,
     },
-    domain::{error_code::ErrorCode, job::JobError},
+    domain::job::JobError,
 };
 
 /// Most packets of a login in one direction; no method has more than a handful.
@@ -32,6 +33,13 @@ const FULL: &[u8] = &[MORE, 4];
 /// Methods of login that send the password as it is.
 const CLEAR: &[&[u8]] = &[b"mysql_clear_password\0", b"dialog\0"];
 
+const MYSQL: Dialect = Dialect {
+    protocol: "MySQL",
+    servers: "MySQL or MariaDB",
+    tls_settings: "ssl_cert, ssl_key",
+    without_tls: "Choose TLS for this source. The login's method (caching_sha2_password, PAM) needs it.",
+};
+
 /// Begins connections to one server.
 pub(super) struct MysqlOpening {
     /// For messages.
@@ -43,16 +51,16 @@ pub(super) struct MysqlOpening {
 #[async_trait]
 impl Opening for MysqlOpening {
     async fn open(&self, mut server: Wire, client: &mut UnixStream) -> Result<Wire, JobError> {
-        let broken = |error: std::io::Error| self.broken(&error);
+        let broken = |error: std::io::Error| MYSQL.broken(&self.place, &error);
         let mut greeting = Packet::read(&mut server).await.map_err(broken)?;
         if greeting.kind() == Some(ERROR) {
             // The client says what it says.
             greeting.write(client).await.map_err(broken)?;
             return Ok(server);
         }
-        let offered = greeting.take_tls_offer().ok_or_else(|| self.no_mysql())?;
+        let offered = greeting.take_tls_offer().ok_or_else(|| MYSQL.not_spoken(&self.place))?;
         if self.tls.is_some() && !offered {
-            return Err(self.no_tls());
+            return Err(MYSQL.no_tls(&self.place));
         }
         greeting.write(client).await.map_err(broken)?;
         let mut login = Packet::read(client).await.map_err(broken)?;
@@ -60,7 +68,7 @@ impl Opening for MysqlOpening {
             login.write(&mut server).await.map_err(broken)?;
             return self.follow(server, client, 0).await;
         };
-        let request = login.make_tls_request().ok_or_else(|| self.no_mysql())?;
+        let request = login.make_tls_request().ok_or_else(|| MYSQL.not_spoken(&self.place))?;
         request.write(&mut server).await.map_err(broken)?;
         let mut server: Wire = Box::new(tls.handshake(server).await?);
         let number = login.number.wrapping_add(1);
@@ -72,12 +80,12 @@ impl Opening for MysqlOpening {
 impl MysqlOpening {
     /// Carries the rest of the login, whose numbers differ by `shift`.
     async fn follow(&self, mut server: Wire, client: &mut UnixStream, shift: u8) -> Result<Wire, JobError> {
-        let broken = |error: std::io::Error| self.broken(&error);
+        let broken = |error: std::io::Error| MYSQL.broken(&self.place, &error);
         for _ in 0..MAX_ROUNDS {
             let said = Packet::read(&mut server).await.map_err(broken)?;
             let (kind, clear) = (said.kind(), wants_password(&said.content));
             if self.tls.is_none() && clear {
-                return Err(self.needs_tls());
+                return Err(MYSQL.needs_tls(&self.place));
             }
             let last = matches!(kind, Some(OK | ERROR));
             let answered = matches!(kind, Some(SWITCH | MORE)) && said.content != FAST;
@@ -92,43 +100,7 @@ impl MysqlOpening {
                 answer.numbered(number).write(&mut server).await.map_err(broken)?;
             }
         }
-        Err(self.no_mysql())
-    }
-
-    fn broken(&self, error: &std::io::Error) -> JobError {
-        JobError::new(
-            ErrorCode::ConnectFailed,
-            format!("{} broke off before the login was over: {error}", self.place),
-            "Check host and port, and that a MySQL or MariaDB server answers there.",
-        )
-    }
-
-    fn no_mysql(&self) -> JobError {
-        JobError::new(
-            ErrorCode::ProtocolError,
-            format!("{} does not speak MySQL's protocol", self.place),
-            "Check host and port: something other than a MySQL or MariaDB server answers there.",
-        )
-    }
-
-    fn no_tls(&self) -> JobError {
-        JobError::new(
-            ErrorCode::TlsFailed,
-            format!("{} does not offer TLS. Nothing was sent", self.place),
-            "Switch TLS on in the server (ssl_cert, ssl_key), reach it over SSH, or choose \"none\" to send everything \
-             in the clear.",
-        )
-    }
-
-    fn needs_tls(&self) -> JobError {
-        JobError::new(
-            ErrorCode::TlsRequired,
-            format!(
-                "{} asks for the password itself, which would be readable on the way. It was not sent",
-                self.place
-            ),
-            "Choose TLS for this source. The login's method (caching_sha2_password, PAM) needs it.",
-        )
+        Err(MYSQL.not_spoken(&self.place))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A server as the client programs reach it: how they sign in, what they are asked, and what they say.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,22 +16,12 @@ use super::{
 use crate::{
     connectors::{
         CaptureReport, CaptureSink, ProbeReport,
-        database::{DatabaseSource, Reach, Server, Way},
+        database::{DatabaseSource, Login, Reach, Server, Way},
         open::ConnectorContext,
-        program::{At, DumpCause, DumpFault, Limits, Program, Stdin},
+        program::{At, Program},
         ssh::session::SshSession,
     },
-    domain::{
-        error_code::ErrorCode,
-        job::JobError,
-        source::{CredentialField, Databases},
-    },
-};
-
-/// What one question to the server may take: a list of very many tables.
-const LIMITS: Limits = Limits {
-    bytes: 32 * 1024 * 1024,
-    time: Duration::from_secs(300),
+    domain::{error_code::ErrorCode, job::JobError, source::Databases},
 };
 
 /// Sockets are found by their directory and the port in their name.
@@ -43,10 +33,7 @@ const PREAMBLE: &str = "SET search_path = pg_catalog; SET standard_conforming_st
 /// An open way to a server, and the programs for it.
 pub struct Access {
     reach: Reach,
-    host: String,
-    port: u16,
-    user: String,
-    password: Option<SecretString>,
+    login: Login,
     tools: Tools,
 }
 
@@ -112,10 +99,7 @@ impl Access {
     fn new(source: &DatabaseSource, reach: Reach, tools: Tools) -> Self {
         Self {
             reach,
-            host: source.config.host.clone(),
-            port: source.config.port,
-            user: source.config.user.clone(),
-            password: source.credentials.get(CredentialField::Password).cloned(),
+            login: source.into(),
             tools,
         }
     }
@@ -142,7 +126,7 @@ impl Access {
 
     /// The login name, for messages and statements.
     pub(super) fn user(&self) -> &str {
-        &self.user
+        &self.login.user
     }
 
     /// How a backup reads it, as jobs and manifests name it.
@@ -189,19 +173,10 @@ impl Access {
             "--set=VERBOSITY=verbose",
         ]);
         let sql = format!("{PREAMBLE}\n{sql}\n");
-        // What went wrong before has been told by then.
-        self.reach.take_failure();
+        let sort = |said: &str| self.sorted(said).unwrap_or_else(|| self.nonsense(&faults::words(said)));
         let psql = self.signed_in(psql, database);
-        let ran = psql.run(self.reach.at(), Stdin::Text(sql), LIMITS, cancel).await?;
-        if !ran.exit.success() {
-            let failure = self.reach.take_failure();
-            let sorted = || faults::sorted(self.place(), self.user(), &ran.said);
-            return Err(failure
-                .or_else(sorted)
-                .unwrap_or_else(|| self.nonsense(&faults::words(&ran.said))));
-        }
-        let text = String::from_utf8_lossy(&ran.stdout);
-        let lines = text.lines().filter(|line| !line.is_empty());
+        let answer = self.reach.ask(&psql, sql, sort, cancel).await?;
+        let lines = answer.lines().filter(|line| !line.is_empty());
         let rows: Result<_, _> = lines.map(serde_json::from_str).collect();
         rows.map_err(|error| self.nonsense(&error.to_string()))
     }
@@ -209,7 +184,7 @@ impl Access {
     /// `program` with all that it needs to sign in to `database`.
     pub(super) fn signed_in(&self, program: Program, database: &str) -> Program {
         let program = program
-            .env("PGUSER", &self.user)
+            .env("PGUSER", &self.login.user)
             // As a variable it is a name whatever it holds; as an argument it may be taken for more than that.
             .env("PGDATABASE", database)
             .env("PGSSLMODE", "disable")
@@ -222,8 +197,10 @@ impl Access {
                 .env("PGPORT", "5432")
                 .secret_file_env("PGPASSFILE", self.password_file()),
             None => {
-                let program = program.env("PGHOST", &self.host).env("PGPORT", self.port.to_string());
-                match &self.password {
+                let program = program
+                    .env("PGHOST", &self.login.host)
+                    .env("PGPORT", self.login.port.to_string());
+                match &self.login.password {
                     Some(password) => program.secret_env("PGPASSWORD", password.clone()),
                     None => program,
                 }
@@ -233,26 +210,16 @@ impl Access {
 
     /// A file of passwords with one line, for every server.
     fn password_file(&self) -> SecretString {
-        let Some(password) = &self.password else {
+        let Some(password) = &self.login.password else {
             return SecretString::default();
         };
         let escaped = password.expose_secret().replace('\\', r"\\").replace(':', r"\:");
         format!("*:*:*:*:{escaped}\n").into()
     }
 
-    /// Why a dump failed: the connection knows best, then the program's own words.
-    pub(super) fn reason(&self, fault: DumpFault) -> JobError {
-        if matches!(fault.cause, DumpCause::Stopped(_)) {
-            return fault.into_error();
-        }
-        if let Some(failure) = self.reach.take_failure() {
-            return failure;
-        }
-        let sorted = match fault.cause {
-            DumpCause::Ended(_) => faults::sorted(self.place(), self.user(), &fault.said),
-            _ => None,
-        };
-        sorted.unwrap_or_else(|| fault.into_error())
+    /// The error of the job, if a program's words name a known cause.
+    pub(super) fn sorted(&self, said: &str) -> Option<JobError> {
+        faults::sorted(self.place(), self.user(), said)
     }
 
     /// For answers that make no sense.

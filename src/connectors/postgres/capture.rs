@@ -17,7 +17,7 @@ use crate::{
         CaptureReport, CaptureSink,
         database::{Server as _, chosen, lacks},
         dump_name::dump_path,
-        program::{Dump, Dumped, Program, Stdin},
+        program::{Dump, Dumped, Program},
     },
     domain::{
         dump,
@@ -190,13 +190,13 @@ impl Run<'_> {
     }
 
     async fn send(&self, dump: Dump<'_>, program: Program, database: &str, path: EntryPath) -> Result<(), JobError> {
-        let reach = self.access.reach();
-        reach.take_failure();
         let program = self.access.signed_in(program, database);
-        let starting = self.cancel.run_until_cancelled(program.start(reach.at(), Stdin::Empty));
-        let running = starting.await.ok_or_else(cancelled)??;
-        let sent = dump.send(running, path.clone(), self.sink, self.cancel).await;
-        let Dumped { said, .. } = sent.map_err(|fault| self.access.reason(fault))?;
+        let sort = |said: &str| self.access.sorted(said);
+        let dumping = self
+            .access
+            .reach()
+            .dump(&program, dump, path.clone(), self.sink, sort, self.cancel);
+        let Dumped { said, .. } = dumping.await?;
         for warning in notes::warnings(&said) {
             self.note(&path, &warning).await?;
         }
@@ -211,8 +211,4 @@ impl Run<'_> {
 /// A database's name as a connection string, which is what an argument with an equals sign would be taken for.
 fn as_connection(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
-}
-
-fn cancelled() -> JobError {
-    JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "")
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     connectors::{
+        database::Dialect,
         relay::{Opening, Wire},
         tls::TlsClient,
     },
@@ -20,6 +21,13 @@ use crate::{
 
 /// Most messages of a login in one direction; no method has more than a handful.
 const MAX_ROUNDS: usize = 32;
+
+const POSTGRES: Dialect = Dialect {
+    protocol: "PostgreSQL",
+    servers: "PostgreSQL",
+    tls_settings: "ssl = on, ssl_cert_file, ssl_key_file",
+    without_tls: "Choose TLS for this source, or the method scram-sha-256 in the server's pg_hba.conf.",
+};
 
 /// Begins connections to one server.
 pub(super) struct PostgresOpening {
@@ -34,7 +42,7 @@ pub(super) struct PostgresOpening {
 #[async_trait]
 impl Opening for PostgresOpening {
     async fn open(&self, server: Wire, client: &mut UnixStream) -> Result<Wire, JobError> {
-        let broken = |error: std::io::Error| self.broken(&error);
+        let broken = |error: std::io::Error| POSTGRES.broken(&self.place, &error);
         let mut server = match &self.tls {
             None => server,
             Some(tls) => self.encrypted(server, tls).await?,
@@ -50,20 +58,20 @@ impl Opening for PostgresOpening {
 
 impl PostgresOpening {
     async fn encrypted(&self, mut server: Wire, tls: &TlsClient) -> Result<Wire, JobError> {
-        let broken = |error: std::io::Error| self.broken(&error);
+        let broken = |error: std::io::Error| POSTGRES.broken(&self.place, &error);
         server.write_all(&TLS_REQUEST).await.map_err(broken)?;
         server.flush().await.map_err(broken)?;
         // One byte and not one more: what somebody slipped in behind it must not count as said under TLS.
         match server.read_u8().await.map_err(broken)? {
             b'S' => Ok(Box::new(tls.handshake(server).await?)),
-            b'N' => Err(self.no_tls()),
-            _ => Err(self.no_postgres()),
+            b'N' => Err(POSTGRES.no_tls(&self.place)),
+            _ => Err(POSTGRES.not_spoken(&self.place)),
         }
     }
 
     /// Carries the login until it is over.
     async fn follow(&self, mut server: Wire, client: &mut UnixStream) -> Result<Wire, JobError> {
-        let broken = |error: std::io::Error| self.broken(&error);
+        let broken = |error: std::io::Error| POSTGRES.broken(&self.place, &error);
         for _ in 0..MAX_ROUNDS {
             let said = Message::read(&mut server).await.map_err(broken)?;
             let asks = said.asks();
@@ -73,10 +81,10 @@ impl PostgresOpening {
                     let fault = faults::by_state(&self.place, &self.user, &text(b'C'), &text(b'M'));
                     return Err(fault.unwrap_or_else(|| self.refused(&text(b'M'))));
                 }
-                (b'R', Some(Asks::Password)) if self.tls.is_none() => return Err(self.needs_tls()),
+                (b'R', Some(Asks::Password)) if self.tls.is_none() => return Err(POSTGRES.needs_tls(&self.place)),
                 // Notices, and what the server knows of the protocol.
                 (b'R', Some(_)) | (b'N' | b'v', _) => {}
-                _ => return Err(self.no_postgres()),
+                _ => return Err(POSTGRES.not_spoken(&self.place)),
             }
             said.without_methods_bound_to_tls()
                 .write(client)
@@ -93,18 +101,7 @@ impl PostgresOpening {
             };
             answer.write(&mut server).await.map_err(broken)?;
         }
-        Err(self.no_postgres())
-    }
-
-    fn broken(&self, error: &std::io::Error) -> JobError {
-        match error.kind() {
-            std::io::ErrorKind::InvalidData => self.no_postgres(),
-            _ => JobError::new(
-                ErrorCode::ConnectFailed,
-                format!("{} broke off before the login was over: {error}", self.place),
-                "Check host and port, and that a PostgreSQL server answers there.",
-            ),
-        }
+        Err(POSTGRES.not_spoken(&self.place))
     }
 
     fn refused(&self, message: &str) -> JobError {
@@ -112,34 +109,6 @@ impl PostgresOpening {
             ErrorCode::ConnectFailed,
             format!("{} refused the connection: {}", self.place, faults::printable(message)),
             "Look at the server's log.",
-        )
-    }
-
-    fn no_postgres(&self) -> JobError {
-        JobError::new(
-            ErrorCode::ProtocolError,
-            format!("{} does not speak PostgreSQL's protocol", self.place),
-            "Check host and port: something other than a PostgreSQL server answers there.",
-        )
-    }
-
-    fn no_tls(&self) -> JobError {
-        JobError::new(
-            ErrorCode::TlsFailed,
-            format!("{} does not offer TLS. Nothing was sent", self.place),
-            "Switch TLS on in the server (ssl = on, ssl_cert_file, ssl_key_file), reach it over SSH, or choose \"none\" \
-             to send everything in the clear.",
-        )
-    }
-
-    fn needs_tls(&self) -> JobError {
-        JobError::new(
-            ErrorCode::TlsRequired,
-            format!(
-                "{} asks for the password itself, which would be readable on the way. It was not sent",
-                self.place
-            ),
-            "Choose TLS for this source, or the method scram-sha-256 in the server's pg_hba.conf.",
         )
     }
 }

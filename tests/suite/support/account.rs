@@ -14,6 +14,8 @@ use std::{
     },
 };
 
+use super::run::run;
+
 const PREFIX: &str = "xvt";
 /// chroots must lie below directories that only root can write to, so not below `/tmp`.
 const CHROOTS: &str = "/var/lib/xvault-test";
@@ -116,15 +118,4 @@ fn remove(name: &str) {
         .args(["-f", name])
         .stderr(Stdio::null())
         .status();
-}
-
-fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e} (package passwd)"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

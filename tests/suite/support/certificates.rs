@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use super::scratch::temp_dir;
+use super::{run::run, scratch::temp_dir};
 
 /// A key and a certificate on disk, gone when the value goes.
 pub struct Certificate {
@@ -109,9 +109,4 @@ fn alt(name: &str) -> String {
         Ok(address) => format!("subjectAltName=IP:{address}"),
         Err(_) => format!("subjectAltName=DNS:{name}"),
     }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("openssl (package openssl)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

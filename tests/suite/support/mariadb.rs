@@ -8,27 +8,22 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     sync::OnceLock,
-    thread,
-    time::{Duration, Instant},
 };
 
-use xvault::{
-    connectors::database::DatabaseSource,
-    domain::source::{CredentialField, Credentials, DatabaseConfig, DatabaseTls, Databases, PinnedIdentity},
-};
+use xvault::connectors::database::DatabaseSource;
 
 use super::{
     certificates::Certificate,
     ports::free_port,
+    run::run,
     scratch::{scratch, temp_dir},
-    spawner,
+    source_server::{self, Owner, feed, is_content, open},
 };
 
-const START: Duration = Duration::from_secs(60);
+const MYSQL: Owner = Owner("mysql");
 
 /// Characters that options, shells and SQL treat in their own ways.
 pub const PASSWORD: &str = r#"it's a "pass\word" #1; $x %s"#;
@@ -49,28 +44,19 @@ impl MariaDb {
 
     /// A server that presents this certificate.
     pub fn with_tls(certificate: &Certificate) -> Self {
-        let directory = temp_dir("cert");
-        let place = |from: PathBuf| {
-            let to = directory.path().join(from.file_name().unwrap());
-            fs::copy(from, &to).unwrap();
-            fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-            to.display().to_string()
-        };
-        fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let (key, cert) = (place(certificate.key()), place(certificate.certificate()));
         // It reads them only when it starts.
+        let (_directory, [key, cert]) = MYSQL.keeps(certificate);
         Self::with(&[&format!("--ssl-key={key}"), &format!("--ssl-cert={cert}")])
     }
 
     /// A server with more options.
     pub fn with(options: &[&str]) -> Self {
         let directory = temp_dir("maria");
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(directory.path(), open).expect("its own directory");
+        open(directory.path(), 0o755);
         let data = directory.path().join("data");
         run(Command::new("cp").arg("-a").arg(template()).arg(&data));
         fs::create_dir(directory.path().join("tmp")).expect("its own directory");
-        give_away(directory.path());
+        MYSQL.take(directory.path());
         let mut server = Self {
             port: 0,
             process: None,
@@ -92,13 +78,7 @@ impl MariaDb {
             self.port = free_port();
         }
         let path = |name: &str| self.directory.path().join(name).display().to_string();
-        let log = fs::File::create(self.directory.path().join("log")).expect("a log");
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL"])
-            .args(as_mysql())
-            .arg("--")
-            .arg(program("mariadbd"));
+        let mut command = MYSQL.runs("KILL", program("mariadbd"));
         command.args([
             "--no-defaults".to_owned(),
             format!("--datadir={}", path("data")),
@@ -116,19 +96,8 @@ impl MariaDb {
             "--event-scheduler=ON",
         ]);
         command.args(&self.options);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let mut process = spawner::spawn(command).expect("setpriv (package util-linux)");
-        let deadline = Instant::now() + START;
-        while !self.answers() {
-            let ended = process.try_wait().expect("a child").is_some();
-            assert!(
-                !ended && Instant::now() < deadline,
-                "mariadbd does not start:\n{}",
-                self.log()
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
-        self.process = Some(process);
+        let log = self.directory.path().join("log");
+        self.process = Some(source_server::start(command, &log, || self.answers()));
     }
 
     /// SIGKILLs it.
@@ -146,22 +115,7 @@ impl MariaDb {
 
     /// The same in a database.
     pub fn sql_in(&self, database: &str, sql: &str) -> String {
-        let mut child = self
-            .client()
-            .arg(format!("--database={database}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mariadb (package mariadb-client)");
-        let mut input = child.stdin.take().expect("piped");
-        let text = sql.as_bytes().to_vec();
-        let writer = thread::spawn(move || drop(input.write_all(&text)));
-        let output = child.wait_with_output().expect("a child");
-        writer.join().expect("a writer");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        feed(self.client().arg(format!("--database={database}")), sql)
     }
 
     /// How many connections it has beside the one that asks.
@@ -179,24 +133,7 @@ impl MariaDb {
 
     /// A source at this server, without TLS.
     pub fn source(&self, databases: &[&str]) -> DatabaseSource {
-        let mut credentials = Credentials::default();
-        credentials.set(CredentialField::Password, PASSWORD.into());
-        DatabaseSource {
-            config: DatabaseConfig {
-                host: "127.0.0.1".into(),
-                port: self.port,
-                user: "dump".into(),
-                databases: match databases {
-                    [] => Databases::All,
-                    names => Databases::Named(names.iter().map(|&name| name.to_owned()).collect()),
-                },
-                tls: Some(DatabaseTls::None),
-                ca: None,
-                over_ssh: None,
-            },
-            credentials,
-            identity: PinnedIdentity::default(),
-        }
+        source_server::source(self.port, PASSWORD, databases)
     }
 
     fn client(&self) -> Command {
@@ -214,20 +151,11 @@ impl MariaDb {
     }
 
     fn answers(&self) -> bool {
-        let mut command = self.client();
-        let asked = command
-            .args(["-e", "select 1"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        asked.status().is_ok_and(|status| status.success())
+        is_content(self.client().args(["-e", "select 1"]))
     }
 
     fn socket(&self) -> PathBuf {
         self.directory.path().join("s")
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 }
 
@@ -243,11 +171,9 @@ fn template() -> &'static Path {
     TEMPLATE.get_or_init(|| {
         let data = scratch().join("mariadb-template");
         fs::create_dir(&data).expect("a directory");
-        give_away(&data);
-        let mut command = Command::new("setpriv");
+        MYSQL.take(&data);
+        let mut command = MYSQL.runs("KILL", program("mariadb-install-db"));
         command.env("TMPDIR", &data);
-        command.args(["--pdeathsig", "KILL"]).args(as_mysql()).arg("--");
-        command.arg(program("mariadb-install-db"));
         command.args([
             "--no-defaults",
             "--auth-root-authentication-method=normal",
@@ -258,28 +184,8 @@ fn template() -> &'static Path {
     })
 }
 
-/// It refuses to run as root.
-fn as_mysql() -> &'static [&'static str] {
-    match rustix::process::geteuid().is_root() {
-        true => &["--reuid", "mysql", "--regid", "mysql", "--clear-groups"],
-        false => &[],
-    }
-}
-
-fn give_away(directory: &Path) {
-    if rustix::process::geteuid().is_root() {
-        run(Command::new("chown").args(["-R", "mysql:mysql"]).arg(directory));
-    }
-}
-
 fn program(name: &str) -> PathBuf {
     let places = ["/usr/sbin", "/usr/bin"].map(|place| Path::new(place).join(name));
     let found = places.into_iter().find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{name} is missing: apt-get install mariadb-server mariadb-client"))
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("a program");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
 }

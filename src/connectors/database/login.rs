@@ -1,0 +1,29 @@
+//! How client programs sign in.
+
+use secrecy::SecretString;
+
+use super::DatabaseSource;
+use crate::domain::source::CredentialField;
+
+/// A login at a server, by the names the user gave.
+pub struct Login {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Login name.
+    pub user: String,
+    /// `None`: the server asks for none.
+    pub password: Option<SecretString>,
+}
+
+impl From<&DatabaseSource> for Login {
+    fn from(source: &DatabaseSource) -> Self {
+        Self {
+            host: source.config.host.clone(),
+            port: source.config.port,
+            user: source.config.user.clone(),
+            password: source.credentials.get(CredentialField::Password).cloned(),
+        }
+    }
+}

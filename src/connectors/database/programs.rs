@@ -1,0 +1,72 @@
+//! Client programs over an open way: asked something, or made to dump. When one fails, the connection knows best why,
+//! then the program's own words.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Reach;
+use crate::{
+    connectors::{
+        CaptureSink,
+        program::{Dump, DumpCause, Dumped, Limits, Program, Stdin},
+    },
+    domain::{entry::EntryPath, error_code::ErrorCode, job::JobError},
+};
+
+/// What one question to a server may take: a list of very many tables.
+const LIMITS: Limits = Limits {
+    bytes: 32 * 1024 * 1024,
+    time: Duration::from_secs(300),
+};
+
+impl Reach {
+    /// Gives `client` statements to run; returns what it prints. `sort` makes an error of its last words.
+    ///
+    /// # Errors
+    /// What broke the connection, else what `sort` says; `cancelled`.
+    pub async fn ask(
+        &self,
+        client: &Program,
+        statements: String,
+        sort: impl FnOnce(&str) -> JobError,
+        cancel: &CancellationToken,
+    ) -> Result<String, JobError> {
+        // What went wrong before has been told by then.
+        self.take_failure();
+        let ran = client.run(self.at(), Stdin::Text(statements), LIMITS, cancel).await?;
+        match ran.exit.success() {
+            true => Ok(String::from_utf8_lossy(&ran.stdout).into_owned()),
+            false => Err(self.take_failure().unwrap_or_else(|| sort(&ran.said))),
+        }
+    }
+
+    /// Runs a program that dumps, to `path` of `sink`. `sort` makes an error of its last words if they name a cause.
+    ///
+    /// # Errors
+    /// What broke the connection, else what `sort` says, else what is wrong with the dump; `cancelled`.
+    pub async fn dump(
+        &self,
+        dumper: &Program,
+        dump: Dump<'_>,
+        path: EntryPath,
+        sink: &CaptureSink,
+        sort: impl FnOnce(&str) -> Option<JobError>,
+        cancel: &CancellationToken,
+    ) -> Result<Dumped, JobError> {
+        self.take_failure();
+        let starting = cancel.run_until_cancelled(dumper.start(self.at(), Stdin::Empty));
+        let cancelled = || JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "");
+        let running = starting.await.ok_or_else(cancelled)??;
+        let fault = match dump.send(running, path, sink, cancel).await {
+            Ok(dumped) => return Ok(dumped),
+            Err(fault) => fault,
+        };
+        let known = match fault.cause {
+            DumpCause::Stopped(_) => None,
+            DumpCause::Ended(_) => self.take_failure().or_else(|| sort(&fault.said)),
+            _ => self.take_failure(),
+        };
+        Err(known.unwrap_or_else(|| fault.into_error()))
+    }
+}
