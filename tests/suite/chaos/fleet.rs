@@ -290,13 +290,14 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 }
 
 /// Waits until `ask` is true; a finding if it does not come true in `time`.
-pub async fn in_time(findings: &mut Findings, what: &str, time: Duration, mut ask: impl AsyncFnMut() -> bool) {
+pub async fn in_time(findings: &mut Findings, what: &str, time: Duration, mut ask: impl AsyncFnMut() -> bool) -> bool {
     let end = Instant::now() + time;
     while !ask().await {
         if Instant::now() > end {
             findings.add(format!("after {time:?}: {what}"));
-            return;
+            return false;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    true
 }
