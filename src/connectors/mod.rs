@@ -29,6 +29,7 @@ pub mod roots;
 pub mod sftp;
 pub mod ssh;
 pub mod tar_stream;
+pub mod target;
 pub mod tls;
 
 pub use open::{ConnectorContext, open};
