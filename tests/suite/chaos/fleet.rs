@@ -289,7 +289,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     tokio::task::spawn_blocking(work).await.expect("it does not panic")
 }
 
-/// Waits until `ask` is true; a finding if it does not come true in `time`.
+/// Waits until `ask` is true; false, and a finding, if it does not come true in `time`.
 pub async fn in_time(findings: &mut Findings, what: &str, time: Duration, mut ask: impl AsyncFnMut() -> bool) -> bool {
     let end = Instant::now() + time;
     while !ask().await {
