@@ -12,6 +12,7 @@
     reason = "a benchmark that cannot go on should stop"
 )]
 
+mod databases;
 mod memory;
 mod peers;
 mod product;
@@ -73,6 +74,9 @@ async fn main() {
     }
     if runs("small_files_ftps") {
         small_files_ftps::measure(&scale, &mut report).await;
+    }
+    if runs("databases") {
+        databases::measure(&scale, &mut report).await;
     }
     if runs("memory") {
         memory::measure(&scale, &mut report).await;

@@ -36,7 +36,5 @@ async fn peak(server: &Sshd, directory: &str) -> f64 {
     let source = product.source("ssh", server, &path).await;
     let (_, taken) = product.backup(&source).await;
     eprintln!("  {directory}: {:.1} s", taken.as_secs_f64());
-    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let bytes = product.worker_peak() as f64;
-    bytes / f64::from(1 << 20)
+    product.worker_peak_mib()
 }

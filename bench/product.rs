@@ -66,6 +66,18 @@ impl Product {
         self.approved(body, &server.fingerprint()).await
     }
 
+    /// A source of a database kind with the login `dump`, without TLS; its id.
+    pub async fn database_source(&self, kind: &str, port: u16, password: &str, database: &str) -> String {
+        let body = json!({
+            "name": format!("{kind} {database}"),
+            "kind": kind,
+            "config": {"host": "127.0.0.1", "port": port, "user": "dump", "databases": [database], "tls": "none"},
+            "credentials": {"password": password},
+        });
+        let source = self.api.post("/api/v1/sources", body).await.expect(201);
+        source["id"].as_str().expect("an id").to_owned()
+    }
+
     async fn approved(&self, source: Value, fingerprint: &str) -> String {
         let source = self.api.post("/api/v1/sources", source).await.expect(201);
         let id = source["id"].as_str().expect("an id").to_owned();
@@ -109,12 +121,12 @@ impl Product {
         line.unwrap_or_else(|| panic!("no identity in {text}")).to_owned()
     }
 
-    /// Peak resident memory of the worker process so far, in bytes.
-    pub fn worker_peak(&self) -> u64 {
+    /// Peak resident memory of the worker process so far, in MiB.
+    pub fn worker_peak_mib(&self) -> f64 {
         let pid = self.worker.process.pid().as_raw_nonzero();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a living worker");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kilobytes.expect("VmHWM") * 1024
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        kilobytes.expect("VmHWM") / 1024.0
     }
 }
