@@ -83,6 +83,10 @@ codes! {
     ClientMissing = "client_missing", false;
     /// A database dump ended with an error or without its end marker.
     DumpFailed = "dump_failed", true;
+    /// A server, or the program that loads a dump into it, refused part of the dump.
+    LoadFailed = "load_failed", false;
+    /// Loading a dump took longer than any honest one does.
+    LoadTooLong = "load_too_long", false;
     /// The capture came back with nothing in it.
     NothingCaptured = "nothing_captured", false;
     /// The source exceeds a limit: sizes, depths or counts no honest source has.
@@ -161,7 +165,7 @@ mod tests {
                 AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
                 | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing
-                | ServerUnsupported => false,
+                | ServerUnsupported | LoadFailed | LoadTooLong => false,
                 // The snapshot or the order stays as it is.
                 SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
                 // Somebody decided it.

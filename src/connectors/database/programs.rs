@@ -1,4 +1,4 @@
-//! Client programs over an open way: asked something, or made to dump. When one fails, the connection knows best why,
+//! Client programs over an open way: asked something, made to dump, or to load. When one fails, the connection knows best why,
 //! then the program's own words.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::Reach;
 use crate::{
     connectors::{
         CaptureSink,
-        program::{Dump, DumpCause, Dumped, Limits, Program, Stdin},
+        program::{Dump, DumpCause, Dumped, Feed, Limits, Load, LoadCause, Loaded, Program, Stdin},
     },
     domain::{entry::EntryPath, error_code::ErrorCode, job::JobError},
 };
@@ -66,6 +66,38 @@ impl Reach {
             DumpCause::Stopped(_) => None,
             DumpCause::Ended(_) => self.take_failure().or_else(|| sort(&fault.said)),
             _ => self.take_failure(),
+        };
+        Err(known.unwrap_or_else(|| fault.into_error()))
+    }
+    /// Runs a program that loads `feed`. `sort` makes an error of its last words if they name a cause. How a program ended
+    /// that has read everything is for the caller to judge, with [`Load::refused`].
+    ///
+    /// # Errors
+    /// What broke the connection, else what `sort` says, else why it was not loaded; `cancelled`.
+    pub async fn load(
+        &self,
+        loader: &Program,
+        load: &Load<'_>,
+        feed: Feed,
+        sort: impl FnOnce(&str) -> Option<JobError>,
+        cancel: &CancellationToken,
+    ) -> Result<Loaded, JobError> {
+        self.take_failure();
+        let starting = cancel.run_until_cancelled(loader.start(self.at(), Stdin::Piped));
+        let cancelled = || JobError::new(ErrorCode::Cancelled, "stopped before the dump was loaded", "");
+        let running = starting.await.ok_or_else(cancelled)??;
+        let fault = match load.send(running, feed, cancel).await {
+            Ok(loaded) if loaded.exit.success() => return Ok(loaded),
+            Ok(loaded) => match self.take_failure().or_else(|| sort(&loaded.said)) {
+                Some(error) => return Err(error),
+                None => return Ok(loaded),
+            },
+            Err(fault) => fault,
+        };
+        let known = match fault.cause {
+            LoadCause::Stopped(_) | LoadCause::BrokenOff => None,
+            LoadCause::Ended(_) => self.take_failure().or_else(|| sort(&fault.said)),
+            LoadCause::TooLong(_) => self.take_failure(),
         };
         Err(known.unwrap_or_else(|| fault.into_error()))
     }

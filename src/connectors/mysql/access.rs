@@ -102,12 +102,17 @@ impl Access {
             .args(tools::dump_args(dumper, database, ignored))
     }
 
+    /// The program that runs SQL, signed in.
+    pub(super) fn client(&self) -> Program {
+        self.signed_in(&self.tools.client().name)
+    }
+
     /// Runs SQL statements; gives the rows of all their answers.
     ///
     /// # Errors
     /// By what the server or the connection says.
     pub(super) async fn query(&self, sql: &str, cancel: &CancellationToken) -> Result<Vec<Vec<String>>, JobError> {
-        let client = self.signed_in(&self.tools.client().name).args([
+        let client = self.client().args([
             "--batch",
             "--skip-column-names",
             "--default-character-set=utf8mb4",

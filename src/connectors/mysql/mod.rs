@@ -7,6 +7,7 @@ mod access;
 mod capture;
 mod faults;
 mod grants;
+mod load;
 mod opening;
 mod packet;
 mod probe;

@@ -209,6 +209,6 @@ impl Run<'_> {
 }
 
 /// A database's name as a connection string, which is what an argument with an equals sign would be taken for.
-fn as_connection(database: &str) -> String {
+pub(super) fn as_connection(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
 }

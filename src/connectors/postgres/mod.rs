@@ -7,16 +7,19 @@
 mod access;
 mod capture;
 mod faults;
+mod load;
 mod message;
 mod notes;
 mod opening;
 mod probe;
 mod record;
+mod refusals;
 mod rights;
 mod server;
 mod tools;
 
 pub use access::Access;
+pub use load::Loading;
 
 use super::database::DatabaseConnector;
 

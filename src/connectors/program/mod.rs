@@ -12,12 +12,16 @@ use super::ssh::session::SshSession;
 use crate::domain::job::JobError;
 
 mod dump;
+mod feed;
+mod load;
 mod on_source;
 mod on_worker;
 mod run;
 mod running;
 
 pub use dump::{Dump, DumpCause, DumpFault, Dumped};
+pub use feed::{Feed, Feeder, feed};
+pub use load::{Load, LoadCause, LoadFault, Loaded};
 pub use run::{Limits, Ran};
 pub use running::{Ended, Input, Output, Running};
 

@@ -2,6 +2,7 @@
 
 mod dumps;
 mod faults;
+mod loads;
 mod over_ssh;
 mod rights;
 mod stage;

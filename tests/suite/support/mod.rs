@@ -11,6 +11,7 @@ pub mod dumping;
 pub mod eventually;
 pub mod fake_ftp;
 pub mod far_host;
+pub mod feeding;
 pub mod ftpd;
 pub mod gate;
 pub mod http;
