@@ -1,84 +1,48 @@
-//! A connection that is logged in: questions about paths, and data connections.
+//! A connection that is logged in: questions about paths, and data connections. suppaftp talks and transfers.
 
-use std::{
-    borrow::Cow,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, time::Duration};
 
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use suppaftp::{
+    FtpResult, Mode, Status,
+    tokio::{ImplAsyncFtpStream, TransferStream},
+};
+use tokio::io::AsyncReadExt;
 
-use super::{
-    STALL,
-    control::{Control, Stream},
-    dial::CONNECT_TIMEOUT,
-    error::FtpError,
-    features::Features,
-    passive,
-    reply::Reply,
-};
-use crate::{
-    connectors::{egress::EgressPolicy, tls::TlsClient},
-    domain::{error_code::ErrorCode, job::JobError},
-};
+use super::{STALL, below::Below, error::FtpError, features::Features, names::as_text, reply::Reply, wire::Wire};
+use crate::domain::{error_code::ErrorCode, job::JobError};
+
+/// suppaftp's client over streams of ours.
+pub type Client = ImplAsyncFtpStream<Wire>;
 
 /// How long a server may take to say why it hung up on a data connection.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Where data connections go, and how.
-pub struct DataRoute {
-    address: IpAddr,
-    egress: Arc<EgressPolicy>,
-    tls: Option<TlsClient>,
-    /// The server does not know `EPSV`.
-    only_pasv: bool,
-}
-
-impl DataRoute {
-    /// To `address`, the one that the control connection goes to and no other.
-    pub fn new(address: IpAddr, egress: Arc<EgressPolicy>, tls: Option<TlsClient>) -> Self {
-        Self {
-            address,
-            egress,
-            tls,
-            only_pasv: false,
-        }
-    }
-
-    async fn open(&self, port: u16) -> Result<TcpStream, FtpError> {
-        if let Some(what) = self.egress.forbidden(self.address) {
-            return Err(FtpError::Stopped(JobError::new(
-                ErrorCode::AddressForbidden,
-                format!(
-                    "data connections lead to {}, an address workers must not reach ({what})",
-                    self.address
-                ),
-                "Use a public address, or ask the operator to add the range to XVAULT_EGRESS_ALLOW.",
-            )));
-        }
-        let address = SocketAddr::new(self.address, port);
-        match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(FtpError::Lost(format!("no data connection to port {port}: {error}"))),
-            Err(_) => Err(FtpError::Stalled(CONNECT_TIMEOUT)),
-        }
-    }
-}
+/// Answers with which data begin to come.
+const BEGUN: &[Status] = &[Status::AboutToSend, Status::AlreadyOpen];
 
 /// A connection that is logged in and set to binary transfers.
 pub struct Connection {
-    control: Control,
-    route: DataRoute,
+    talk: Talk,
+    is_ipv4: bool,
+    /// The server does not know `EPSV`.
+    only_pasv: bool,
     /// What the server can do.
     pub features: Features,
     /// Whether it takes byte 255 for the beginning of a Telnet command, once that was asked.
     telnet: Option<bool>,
 }
 
+/// A conversation with a server.
+pub struct Talk {
+    /// suppaftp's part of it.
+    pub client: Client,
+    /// What suppaftp does not tell.
+    pub below: Below,
+}
+
 /// A transfer under way.
 pub struct Transfer {
-    stream: Box<dyn Stream>,
+    stream: TransferStream<Wire>,
 }
 
 impl Transfer {
@@ -97,12 +61,56 @@ impl Transfer {
     }
 }
 
+/// What suppaftp made of something, if it did so in time.
+///
+/// # Errors
+/// `Refused` for an answer that suppaftp did not expect.
+pub async fn concluded<T>(
+    below: &Below,
+    patience: Duration,
+    talking: impl Future<Output = FtpResult<T>>,
+) -> Result<T, FtpError> {
+    match tokio::time::timeout(patience, talking).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(FtpError::of(error, below)),
+        Err(_) => Err(FtpError::Stalled(patience)),
+    }
+}
+
+impl Talk {
+    /// One command and its answer.
+    ///
+    /// # Errors
+    /// `Unspeakable` if the argument has a line break, before anything is sent.
+    pub async fn ask(&mut self, verb: &str, argument: &[u8]) -> Result<Reply, FtpError> {
+        let command = line(verb, argument)?;
+        // Nothing is expected, so that every answer comes back as it is.
+        let asking = self.client.custom_command(command, &[]);
+        match concluded(&self.below, STALL, asking).await {
+            Ok(response) => Reply::read(&response.body),
+            Err(FtpError::Refused(reply)) => Ok(reply),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next answer, if it comes in time.
+    async fn hear(&mut self, patience: Duration) -> Result<Reply, FtpError> {
+        match concluded(&self.below, patience, self.client.read_response_in(&[])).await {
+            Ok(response) => Reply::read(&response.body),
+            Err(FtpError::Refused(reply)) => Ok(reply),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Connection {
     /// One that is ready.
-    pub fn new(control: Control, route: DataRoute, features: Features) -> Self {
+    pub fn new(mut talk: Talk, is_ipv4: bool, features: Features) -> Self {
+        talk.client.set_mode(Mode::ExtendedPassive);
         Self {
-            control,
-            route,
+            talk,
+            is_ipv4,
+            only_pasv: false,
             features,
             telnet: None,
         }
@@ -110,14 +118,14 @@ impl Connection {
 
     /// A path as it has to be sent. FTP stands on Telnet, where byte 255 means something and is doubled in data.
     /// Not every server knows: one that does understands a command with a refusal of Telnet's in front.
-    pub async fn wire<'a>(&mut self, path: &'a [u8]) -> Result<Cow<'a, [u8]>, FtpError> {
-        const DONT_ECHO: [u8; 3] = [255, 254, 1];
+    async fn wire<'a>(&mut self, path: &'a [u8]) -> Result<Cow<'a, [u8]>, FtpError> {
+        const DONT_ECHO: &str = "\u{ff}\u{fe}\u{1}";
         if !path.contains(&255) {
             return Ok(path.into());
         }
         let telnet = match self.telnet {
             Some(known) => known,
-            None => self.control.ask_behind(&DONT_ECHO, "NOOP").await?.is_positive(),
+            None => self.talk.ask(&format!("{DONT_ECHO}NOOP"), b"").await?.is_positive(),
         };
         self.telnet = Some(telnet);
         Ok(match telnet {
@@ -131,110 +139,75 @@ impl Connection {
 
     /// One command and its answer.
     pub async fn ask(&mut self, verb: &str, argument: &[u8]) -> Result<Reply, FtpError> {
-        self.control.ask(verb, argument).await
+        self.talk.ask(verb, argument).await
     }
 
     /// One command about a path and its answer.
     pub async fn ask_about(&mut self, verb: &str, path: &[u8]) -> Result<Reply, FtpError> {
         let path = self.wire(path).await?;
-        self.control.ask(verb, &path).await
+        self.talk.ask(verb, &path).await
     }
 
-    /// Asks `questions` and for a port to fetch data from, in one piece. Returns the answers and the port.
-    pub async fn passive(&mut self, questions: &[(&str, &[u8])]) -> Result<(Vec<Reply>, u16), FtpError> {
-        let mut commands = questions.to_vec();
-        commands.push((if self.route.only_pasv { "PASV" } else { "EPSV" }, b""));
-        self.control.send(&commands).await?;
-        let mut answers = Vec::with_capacity(questions.len());
-        for _ in questions {
-            answers.push(self.control.reply().await?);
-        }
-        let mut answer = self.control.reply().await?;
-        if !self.route.only_pasv && answer.is_unsupported() && self.route.address.is_ipv4() {
-            self.route.only_pasv = true;
-            answer = self.control.ask("PASV", b"").await?;
-        }
-        if !answer.is_positive() {
-            return Err(match answer.code {
-                425 | 426 => FtpError::Lost(answer.to_string()),
-                _ => FtpError::Protocol(format!("it offers no passive data connections: {answer}")),
-            });
-        }
-        Ok((answers, passive::port(&answer)?))
-    }
-
-    /// Begins a transfer from byte `offset` on, over a data connection to `port`.
+    /// Begins a transfer about a path, from byte `offset` on.
     ///
     /// # Errors
     /// `Refused` if the server refuses: then nothing was transferred and the conversation goes on.
-    pub async fn start(&mut self, port: u16, offset: u64, command: (&str, &[u8])) -> Result<Transfer, FtpError> {
-        let stream = self.route.open(port).await?;
-        if offset > 0 {
-            let answer = self.control.ask("REST", offset.to_string().as_bytes()).await?;
-            if answer.code != 350 {
-                return Err(FtpError::Refused(answer));
-            }
-        }
-        self.control.send(&[command]).await?;
-        self.begin(stream).await
+    pub async fn start_about(&mut self, verb: &str, path: &[u8], offset: u64) -> Result<Transfer, FtpError> {
+        let path = self.wire(path).await?;
+        self.start(verb, &path, offset).await
     }
 
-    /// Waits until the server begins, and agrees on TLS meanwhile: it may do either first.
-    async fn begin(&mut self, stream: TcpStream) -> Result<Transfer, FtpError> {
-        let Some(tls) = self.route.tls.clone() else {
-            return match self.control.reply().await? {
-                reply if reply.is_preliminary() => Ok(Transfer {
-                    stream: Box::new(stream),
-                }),
-                reply => Err(not_begun(reply)),
+    /// Begins a transfer.
+    ///
+    /// # Errors
+    /// As [`Connection::start_about`].
+    pub async fn start(&mut self, verb: &str, argument: &[u8], offset: u64) -> Result<Transfer, FtpError> {
+        let command = line(verb, argument)?;
+        let Talk { client, below } = &mut self.talk;
+        let begun = loop {
+            below.take_data_port();
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            let starting = async {
+                client.resume_transfer(offset).await?;
+                client.custom_data_command(&command, BEGUN).await
             };
-        };
-        let (mut begun, mut agreed) = (false, None);
-        let failed = {
-            let mut replying = std::pin::pin!(self.control.reply());
-            let mut agreeing = std::pin::pin!(tls.handshake(stream));
-            loop {
-                tokio::select! {
-                    biased;
-                    reply = &mut replying, if !begun => match reply? {
-                        reply if reply.is_preliminary() => begun = true,
-                        reply => return Err(not_begun(reply)),
-                    },
-                    stream = &mut agreeing, if agreed.is_none() => match stream {
-                        Ok(stream) => agreed = Some(stream),
-                        Err(error) => break error,
-                    },
+            // As many answers, each of which may take its time.
+            let begun = concluded(below, 2 * STALL, starting).await;
+            match begun {
+                Err(FtpError::Refused(reply)) if !below.take_data_port() => {
+                    if self.only_pasv || !reply.is_unsupported() || !self.is_ipv4 {
+                        break Err(match reply.code {
+                            425 | 426 => FtpError::Lost(reply.to_string()),
+                            _ => FtpError::Protocol(format!("it offers no passive data connections: {reply}")),
+                        });
+                    }
+                    self.only_pasv = true;
+                    client.set_mode(Mode::Passive);
                 }
-                if let Some(stream) = agreed.take_if(|_| begun) {
-                    return Ok(Transfer {
-                        stream: Box::new(stream),
-                    });
-                }
+                begun => break begun,
             }
         };
-        Err(self.not_agreed(failed, begun).await)
+        match begun {
+            Ok((_, stream)) => Ok(Transfer { stream }),
+            // About the data connection, not about the file.
+            Err(FtpError::Refused(reply)) if matches!(reply.code, 425 | 426) => Err(FtpError::Lost(reply.to_string())),
+            Err(FtpError::Stopped(error)) => Err(self.not_agreed(error).await),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Why TLS on the data connection failed: the server may say so itself.
-    async fn not_agreed(&mut self, error: JobError, begun: bool) -> FtpError {
-        if matches!(error.code, ErrorCode::IdentityChanged | ErrorCode::IdentityNotTrusted) {
+    /// Why TLS on a data connection failed, of which the server says something too.
+    async fn not_agreed(&mut self, error: JobError) -> FtpError {
+        if !matches!(error.code, ErrorCode::TlsFailed | ErrorCode::ConnectFailed) {
             return FtpError::Stopped(error);
         }
-        let mut begun = begun;
-        let mut words = self.control.reply_within(LAST_WORDS).await;
-        if !begun && words.as_ref().is_ok_and(Reply::is_preliminary) {
-            begun = true;
-            words = self.control.reply_within(LAST_WORDS).await;
-        }
-        match words {
+        match self.talk.hear(LAST_WORDS).await {
             Ok(reply) if reply.code == 522 => FtpError::Stopped(JobError::new(
                 ErrorCode::TlsFailed,
                 format!("the server refuses the TLS of a data connection: {reply}"),
                 "It wants data connections to resume the TLS session of the control connection, and did not \
                  accept that they did. A server that restarts its TLS for each connection can cause this.",
             )),
-            // It refuses the file, and hung up on the data connection for that reason.
-            Ok(reply) if !begun && !reply.is_preliminary() => not_begun(reply),
             Ok(reply) => FtpError::Lost(format!("no TLS on the data connection: {reply}")),
             Err(_) => FtpError::Lost(format!("no TLS on the data connection: {}", error.message)),
         }
@@ -242,21 +215,26 @@ impl Connection {
 
     /// What the server says after the data: only a positive answer makes a transfer complete.
     pub async fn finish(&mut self, transfer: Transfer) -> Result<Reply, FtpError> {
-        drop(transfer);
-        self.control.reply().await
+        match concluded(&self.talk.below, STALL, transfer.stream.finish()).await {
+            Ok(()) => self.talk.below.last_reply(),
+            Err(FtpError::Refused(reply)) => Ok(reply),
+            Err(error) => Err(error),
+        }
     }
 
     /// Says good-bye; whether the server hears it does not matter.
     pub async fn close(mut self) {
-        let _ = self.control.send(&[("QUIT", b"")]).await;
-        let _ = self.control.reply_within(LAST_WORDS).await;
+        let _ = tokio::time::timeout(LAST_WORDS, self.talk.client.quit()).await;
     }
 }
 
-/// A transfer that the server would not begin. 425 and 426 are about the data connection, not about the file.
-fn not_begun(reply: Reply) -> FtpError {
-    match reply.code {
-        425 | 426 => FtpError::Lost(reply.to_string()),
-        _ => FtpError::Refused(reply),
+/// A command as suppaftp takes it.
+fn line(verb: &str, argument: &[u8]) -> Result<String, FtpError> {
+    if argument.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(FtpError::Unspeakable);
     }
+    Ok(match argument {
+        [] => verb.to_owned(),
+        argument => format!("{verb} {}", as_text(argument)),
+    })
 }

@@ -4,14 +4,19 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::client::Resumption;
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
+use suppaftp::types::FileType;
+use zeroize::Zeroizing;
 
 use super::{
-    connection::{Connection, DataRoute},
-    control::Control,
+    STALL,
+    below::Below,
+    connection::{Client, Connection, Talk, concluded},
     error::FtpError,
     features::Features,
+    links::Links,
+    names::{Bytes, as_text},
     reply::Reply,
+    route::DataRoute,
     source::FtpSource,
 };
 use crate::{
@@ -42,8 +47,8 @@ pub struct Dialer {
 
 /// A server that has greeted us and proved who it is, before the login.
 pub struct Reached {
-    control: Control,
-    route: DataRoute,
+    talk: Talk,
+    is_ipv4: bool,
     /// What it calls itself.
     pub greeting: String,
 }
@@ -97,12 +102,26 @@ impl Dialer {
         let config = &self.source.config;
         let mut last = None;
         for address in self.egress.resolve(&config.host, config.port).await? {
-            let address = SocketAddr::new(address, config.port);
-            match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return self.greet(stream, address).await,
-                Ok(Err(error)) => last = Some(error.to_string()),
-                Err(_) => last = Some(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
-            }
+            let below = Below::default();
+            let greeted = self.greet(SocketAddr::new(address, config.port), &below).await;
+            let client = match greeted {
+                Ok(client) => client,
+                Err(FtpError::Stalled(time)) if !below.is_connected() => {
+                    last = Some(format!("no answer within {} s", time.as_secs()));
+                    continue;
+                }
+                Err(error) if !below.is_connected() => {
+                    last = Some(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(self.before_login(error)),
+            };
+            let route = DataRoute {
+                address,
+                egress: Arc::clone(&self.egress),
+                below: below.clone(),
+            };
+            return self.secure(Talk { client, below }, route).await;
         }
         Err(JobError::new(
             ErrorCode::ConnectFailed,
@@ -111,102 +130,87 @@ impl Dialer {
         ))
     }
 
-    async fn greet(&self, stream: TcpStream, address: SocketAddr) -> Result<Reached, JobError> {
-        // Commands are small and each waits for its answer.
-        let _ = stream.set_nodelay(true);
-        let mut control = Control::new(Box::new(stream));
-        let mut greeting = control.reply().await.map_err(|error| self.before_login(error))?;
-        while greeting.is_preliminary() {
-            greeting = control.reply().await.map_err(|error| self.before_login(error))?;
+    /// Connects and hears the greeting. suppaftp takes streams that are not its own only where it expects TLS from
+    /// the first byte on; ours are in clear text there, as explicit TLS wants it.
+    async fn greet(&self, address: SocketAddr, below: &Below) -> Result<Client, FtpError> {
+        let links = Links::clear(below);
+        let greeting = Client::connect_secure_implicit(address, links, &self.source.config.host);
+        let mut greeting = std::pin::pin!(greeting);
+        match concluded(below, CONNECT_TIMEOUT, &mut greeting).await {
+            Err(FtpError::Stalled(_)) if below.is_connected() => concluded(below, STALL, greeting).await,
+            greeted => greeted,
         }
-        if !greeting.is_positive() {
-            return Err(self.before_login(FtpError::Refused(greeting)));
+    }
+
+    /// Agrees on TLS, if that is wanted.
+    async fn secure(&self, talk: Talk, route: DataRoute) -> Result<Reached, JobError> {
+        let Talk { mut client, below } = talk;
+        let greeting = below.last_reply().map_err(|error| self.before_login(error))?;
+        client.set_encoding(Bytes).await;
+        let is_ipv4 = route.address.is_ipv4();
+        client = client.passive_stream_builder(move |address| Box::pin(route.clone().open(address.port())));
+        if let Some(tls) = &self.tls {
+            // A server takes data connections for genuine if they resume the session of their own
+            // control connection: each control connection has its own memory of sessions.
+            let tls = tls.with_sessions(Resumption::in_memory_sessions(SESSIONS));
+            let securing = client.into_secure(Links::encrypted(tls, &below), &self.source.config.host);
+            // Four answers, each of which may take its time.
+            let secured = concluded(&below, 2 * STALL, securing).await;
+            client = secured.map_err(|error| self.not_secured(error, &below))?;
         }
-        let tls = match &self.tls {
-            None => None,
-            Some(tls) => {
-                // A server takes data connections for genuine if they resume the session of their own
-                // control connection: each control connection has its own memory of sessions.
-                let tls = tls.with_sessions(Resumption::in_memory_sessions(SESSIONS));
-                control = self.secure(control, &tls).await?;
-                Some(tls)
-            }
-        };
         Ok(Reached {
-            control,
-            route: DataRoute::new(address.ip(), Arc::clone(&self.egress), tls),
+            talk: Talk { client, below },
+            is_ipv4,
             greeting: String::from_utf8_lossy(greeting.last()).chars().take(200).collect(),
         })
     }
 
-    async fn secure(&self, mut control: Control, tls: &TlsClient) -> Result<Control, JobError> {
-        let answer = control
-            .ask("AUTH", b"TLS")
-            .await
-            .map_err(|error| self.before_login(error))?;
-        if !matches!(answer.code, 234 | 334) {
-            return Err(JobError::new(
+    fn not_secured(&self, error: FtpError, below: &Below) -> JobError {
+        let FtpError::Refused(answer) = error else {
+            return self.before_login(error);
+        };
+        match below.is_encrypted() {
+            false => JobError::new(
                 ErrorCode::TlsFailed,
                 format!("{} does not offer TLS (it answered {answer})", self.place),
                 "Switch TLS on in the FTP server. Only if that cannot be: set the source's `tls` to `none`, and \
                  everything, the password too, travels readable.",
-            ));
+            ),
+            true => JobError::new(
+                ErrorCode::TlsFailed,
+                format!(
+                    "{} does not encrypt data connections (it answered {answer})",
+                    self.place
+                ),
+                "Allow PBSZ 0 and PROT P in the FTP server's settings.",
+            ),
         }
-        let stream = control
-            .into_stream()
-            .map_err(|error| error.into_job_error(&self.place))?;
-        Ok(Control::new(Box::new(tls.handshake(stream).await?)))
     }
 
     /// Logs in and prepares for binary transfers.
     pub async fn login(&self, reached: Reached) -> Result<Connection, JobError> {
-        let Reached { mut control, route, .. } = reached;
-        let broke = |error: FtpError| self.before_login(error);
-        let mut answer = control
-            .ask("USER", self.source.config.user.as_bytes())
-            .await
-            .map_err(broke)?;
-        if answer.code == 331 {
-            let password = self.source.credentials.get(CredentialField::Password);
-            let password = password.map_or("", |password| password.expose_secret());
-            answer = control.ask("PASS", password.as_bytes()).await.map_err(broke)?;
+        let Reached { mut talk, is_ipv4, .. } = reached;
+        let password = self.source.credentials.get(CredentialField::Password);
+        let password = password.map_or("", |password| password.expose_secret());
+        // Both are sent as UTF-8. suppaftp logs what it sends, which is why `telemetry` never writes its lines.
+        let [user, password] =
+            [&self.source.config.user, password].map(|text| Zeroizing::new(as_text(text.as_bytes())));
+        let logged_in = concluded(&talk.below, 2 * STALL, talk.client.login(&**user, &**password)).await;
+        match logged_in {
+            Err(FtpError::Refused(answer)) if !answer.is_positive() => return Err(self.no_login(&answer)),
+            Err(FtpError::Refused(_)) | Ok(()) => {}
+            Err(error) => return Err(self.before_login(error)),
         }
-        if !answer.is_positive() {
-            return Err(self.no_login(&answer));
-        }
-        let prepared = self.prepare(control, route).await;
-        prepared.map_err(|error| error.into_job_error(&self.place))
-    }
-
-    async fn prepare(&self, mut control: Control, route: DataRoute) -> Result<Connection, FtpError> {
-        if self.tls.is_some() {
-            control.ask("PBSZ", b"0").await?.positive()?;
-            let answer = control.ask("PROT", b"P").await?;
-            if !answer.is_positive() {
-                return Err(FtpError::Stopped(JobError::new(
-                    ErrorCode::TlsFailed,
-                    format!(
-                        "{} does not encrypt data connections (it answered {answer})",
-                        self.place
-                    ),
-                    "Allow PROT P in the FTP server's settings.",
-                )));
-            }
-        }
-        let features = Features::read(&control.ask("FEAT", b"").await?);
-        if features.utf8 {
-            // Asked or not, names are taken as bytes; some servers translate them unless asked.
-            control.ask("OPTS", b"UTF8 ON").await?;
-        }
-        control.ask("TYPE", b"I").await?.positive()?;
-        Ok(Connection::new(control, route, features))
+        let prepared = prepare(&mut talk).await;
+        let features = prepared.map_err(|error| error.into_job_error(&self.place))?;
+        Ok(Connection::new(talk, is_ipv4, features))
     }
 
     /// What a conversation means that ended before the login.
     fn before_login(&self, error: FtpError) -> JobError {
         match error {
             FtpError::Lost(what) if what.starts_with("421") => self.busy(&what),
-            FtpError::Refused(reply) if reply.says(TOO_MANY) => self.busy(&reply.to_string()),
+            FtpError::Refused(reply) if reply.is_preliminary() || reply.says(TOO_MANY) => self.busy(&reply.to_string()),
             FtpError::Refused(reply) => JobError::new(
                 ErrorCode::ConnectFailed,
                 format!("{} refuses connections: {reply}", self.place),
@@ -239,4 +243,15 @@ impl Dialer {
             "Check user and password of the source.",
         )
     }
+}
+
+/// Finds out what the server can do, and sets it to binary transfers.
+async fn prepare(talk: &mut Talk) -> Result<Features, FtpError> {
+    let features = Features::read(&talk.ask("FEAT", b"").await?);
+    if features.utf8 {
+        // Asked or not, names are taken as bytes; some servers translate them unless asked.
+        talk.ask("OPTS", b"UTF8 ON").await?;
+    }
+    concluded(&talk.below, STALL, talk.client.transfer_type(FileType::Binary)).await?;
+    Ok(features)
 }

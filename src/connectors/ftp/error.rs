@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::reply::Reply;
+use suppaftp::ReplyTooLarge;
+
+use super::{below::Below, reply::Reply};
 use crate::domain::{error_code::ErrorCode, job::JobError};
 
 /// Why a request, or the whole conversation, failed.
@@ -32,6 +34,25 @@ pub enum FtpError {
 }
 
 impl FtpError {
+    /// What an error of suppaftp means. Where it is one of ours, `below` has it.
+    pub fn of(error: suppaftp::FtpError, below: &Below) -> Self {
+        use suppaftp::FtpError as Theirs;
+        if let Some(ours) = below.take_fault() {
+            return ours;
+        }
+        match error {
+            Theirs::UnexpectedResponse(response) => match Reply::read(&response.body) {
+                Ok(reply) => Self::Refused(reply),
+                Err(error) => error,
+            },
+            Theirs::ConnectionError(error) if error.get_ref().is_some_and(|inner| inner.is::<ReplyTooLarge>()) => {
+                Self::Limit(error.to_string())
+            }
+            Theirs::ConnectionError(error) => error.into(),
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+
     /// True if a new connection may do better.
     pub fn is_of_connection(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Stalled(_))

@@ -111,21 +111,16 @@ impl Fetch {
 
     /// One transfer. `None` if another one is needed.
     async fn once(&mut self, connection: &mut Connection) -> Result<Option<bool>, FtpError> {
-        let path = connection.wire(&self.path).await?.into_owned();
         let resumes = self.received > 0;
-        let ask_size = connection.features.size && (self.size.is_none() || resumes);
-        let ask_time = connection.features.mdtm && (!self.exact || resumes);
-        let asked = [("SIZE", ask_size), ("MDTM", ask_time)];
-        let questions: Vec<_> = asked
-            .iter()
-            .filter(|(_, ask)| *ask)
-            .map(|(verb, _)| (*verb, &path[..]))
-            .collect();
-        let (answers, port) = connection.passive(&questions).await?;
-        let mut answers = answers.iter();
-        let size = ask_size.then(|| answers.next()).flatten();
-        let time = ask_time.then(|| answers.next()).flatten();
-        if self.is_another(size, time, resumes, connection) {
+        let mut size = None;
+        if connection.features.size && (self.size.is_none() || resumes) {
+            size = Some(connection.ask_about("SIZE", &self.path).await?);
+        }
+        let mut time = None;
+        if connection.features.mdtm && (!self.exact || resumes) {
+            time = Some(connection.ask_about("MDTM", &self.path).await?);
+        }
+        if self.is_another(size.as_ref(), time.as_ref(), resumes, connection) {
             if self.announced.is_some() {
                 self.end(FileEnd::Changed).await?;
                 return Ok(Some(true));
@@ -133,7 +128,7 @@ impl Fetch {
             self.forget();
         }
         let offset = if self.no_restart { 0 } else { self.received };
-        let transfer = match connection.start(port, offset, ("RETR", &path)).await {
+        let transfer = match connection.start_about("RETR", &self.path, offset).await {
             Err(FtpError::Refused(reply)) if offset > 0 && (reply.is_unsupported() || reply.code == 554) => {
                 self.no_restart = true;
                 return Ok(None);

@@ -180,14 +180,13 @@ async fn read(
     command: &str,
     argument: Option<&[u8]>,
 ) -> Result<Vec<u8>, FtpError> {
-    let wire = connection.wire(path).await?;
-    let enter = enter.then_some(("CWD", &*wire));
-    let command = (command, argument.unwrap_or(&wire));
-    let (answers, port) = connection.passive(enter.as_slice()).await?;
-    if let Some(refusal) = answers.into_iter().find(|answer| !answer.is_positive()) {
-        return Err(FtpError::Refused(refusal));
+    if enter {
+        connection.ask_about("CWD", path).await?.positive()?;
     }
-    let mut transfer = connection.start(port, 0, command).await?;
+    let mut transfer = match argument {
+        Some(argument) => connection.start(command, argument, 0).await?,
+        None => connection.start_about(command, path, 0).await?,
+    };
     let mut raw = BytesMut::with_capacity(FIRST_ROOM);
     while transfer.read(&mut raw).await? > 0 {
         if raw.len() > MAX_LISTING {

@@ -1,14 +1,9 @@
-//! What a server answers: a code and lines of text, bounded.
+//! One answer of the server, out of suppaftp's bytes: codes that suppaftp does not know matter too.
 
-use std::{fmt, time::Duration};
-
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+use std::fmt;
 
 use super::error::FtpError;
 use crate::domain::escaped::escape;
-
-/// Most bytes of one answer. The longest honest ones are lists of features, and paths.
-const MAX_REPLY: usize = 64 * 1024;
 
 /// Most characters of a server's words that are shown.
 const MAX_SHOWN: usize = 200;
@@ -18,11 +13,36 @@ const MAX_SHOWN: usize = 200;
 pub struct Reply {
     /// Three digits.
     pub code: u16,
-    /// The lines, without code and line end.
+    /// The lines, without line end; the first and the last without code.
     pub lines: Vec<Vec<u8>>,
 }
 
 impl Reply {
+    /// Reads one answer, of one line or several.
+    ///
+    /// # Errors
+    /// `Lost` if the server says that it ends the conversation (421), `Protocol` for what is no answer.
+    pub fn read(body: &[u8]) -> Result<Self, FtpError> {
+        let body = body.strip_suffix(b"\n").unwrap_or(body);
+        let lines = body.split(|byte| *byte == b'\n');
+        let mut lines: Vec<_> = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+        let last = lines.len() - 1;
+        let code = code(lines[0]).filter(|first| code(lines[last]) == Some(*first));
+        let Some(code) = code else {
+            return Err(FtpError::Protocol(format!("it answers \"{}\"", shown(body))));
+        };
+        lines[0] = lines[0].get(4..).unwrap_or_default();
+        if last > 0 {
+            lines[last] = lines[last].get(4..).unwrap_or_default();
+        }
+        let lines = lines.into_iter().map(<[u8]>::to_vec).collect();
+        let reply = Self { code, lines };
+        match code {
+            421 => Err(FtpError::Lost(reply.to_string())),
+            _ => Ok(reply),
+        }
+    }
+
     /// True for 1xx: the server has begun, and another answer follows.
     pub fn is_preliminary(&self) -> bool {
         self.code / 100 == 1
@@ -69,74 +89,10 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Reads one answer.
-///
-/// # Errors
-/// `Stalled` after `patience`, `Lost` at the end of the stream or if the server says that it ends the
-/// conversation (421), `Protocol` for what is no answer.
-pub async fn read(stream: &mut (impl AsyncBufRead + Unpin), patience: Duration) -> Result<Reply, FtpError> {
-    let reading = tokio::time::timeout(patience, read_whole(stream));
-    let reply = reading.await.map_err(|_| FtpError::Stalled(patience))??;
-    match reply.code {
-        421 => Err(FtpError::Lost(reply.to_string())),
-        _ => Ok(reply),
-    }
-}
-
-async fn read_whole(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Reply, FtpError> {
-    let mut room = MAX_REPLY;
-    let first = line(stream, &mut room).await?;
-    let (code, rest) = first.split_at_checked(3).unwrap_or((&first, b""));
-    let number = code.iter().all(u8::is_ascii_digit) && code.len() == 3;
-    let parsed = number
-        .then(|| std::str::from_utf8(code).ok()?.parse::<u16>().ok())
-        .flatten();
-    let Some(parsed) = parsed.filter(|code| (100..700).contains(code)) else {
-        return Err(FtpError::Protocol(format!("it answers \"{}\"", shown(&first))));
-    };
-    let mut lines = vec![rest.get(1..).unwrap_or_default().to_vec()];
-    if rest.first() == Some(&b'-') {
-        loop {
-            let next = line(stream, &mut room).await?;
-            let tail = next.strip_prefix(code);
-            if let Some(last) = tail.filter(|tail| matches!(tail.first(), None | Some(b' '))) {
-                lines.push(last.get(1..).unwrap_or_default().to_vec());
-                break;
-            }
-            lines.push(next);
-        }
-    }
-    Ok(Reply { code: parsed, lines })
-}
-
-async fn line(stream: &mut (impl AsyncBufRead + Unpin), room: &mut usize) -> Result<Vec<u8>, FtpError> {
-    let mut line = Vec::new();
-    let read = stream.take(*room as u64).read_until(b'\n', &mut line).await?;
-    *room -= read;
-    if line.pop() != Some(b'\n') {
-        return Err(match *room {
-            0 => FtpError::Limit(format!("an answer of more than {MAX_REPLY} bytes")),
-            _ => FtpError::Lost("end of the stream".into()),
-        });
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    line.drain(..negotiation(&line));
-    Ok(line)
-}
-
-/// How much of the beginning of a line is Telnet, on which FTP stands: `IAC`, a command, and for `WILL`, `WONT`,
-/// `DO` and `DONT` an option.
-fn negotiation(line: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        at += match line[at..] {
-            [255, 251..=254, _, ..] => 3,
-            [255, 240..=250, ..] => 2,
-            _ => return at,
-        };
-    }
+fn code(line: &[u8]) -> Option<u16> {
+    let digits = line.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let code = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (100..700).contains(&code).then_some(code)
 }
 
 fn shown(bytes: &[u8]) -> String {
@@ -147,38 +103,29 @@ fn shown(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    async fn read_all(mut bytes: &[u8]) -> Result<Reply, FtpError> {
-        read(&mut bytes, Duration::from_secs(5)).await
-    }
-
-    #[tokio::test]
-    async fn one_line_and_several() {
-        let reply = read_all(b"220 hello \xff\r\n").await.unwrap();
+    #[test]
+    fn one_line_and_several() {
+        let reply = Reply::read(b"220 hello \xff\r\n").unwrap();
         assert_eq!((reply.code, reply.last()), (220, &b"hello \xff"[..]));
-        let reply = read_all(b"211-Features:\r\n MDTM\r\n211-x\r\n211 End\r\n")
-            .await
-            .unwrap();
+        let reply = Reply::read(b"211-Features:\r\n MDTM\r\n211-x\r\n211 End\r\n").unwrap();
         assert_eq!(reply.lines, [&b"Features:"[..], b" MDTM", b"211-x", b"End"]);
-        assert_eq!(read_all(b"226\n").await.unwrap().last(), b"");
-        assert_eq!(read_all(b"\xff\xfc\x01\xff\xf1200 ok\r\n").await.unwrap().code, 200);
+        assert_eq!(Reply::read(b"226 \n").unwrap().last(), b"");
+        assert_eq!(Reply::read(b"522 session reuse required").unwrap().code, 522);
     }
 
-    #[tokio::test]
-    async fn what_is_no_answer() {
+    #[test]
+    fn what_is_no_answer() {
         for text in [
             &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
             b"\r\n",
+            b"",
             b"22\r\n",
             b"999 x\r\n",
             b"2\xc3\xa9 x\r\n",
+            b"220-a\r\n230 b\r\n",
         ] {
-            assert!(matches!(read_all(text).await, Err(FtpError::Protocol(_))), "{text:?}");
+            assert!(matches!(Reply::read(text), Err(FtpError::Protocol(_))), "{text:?}");
         }
-        assert!(matches!(read_all(b"220-never ends\r\n").await, Err(FtpError::Lost(_))));
-        assert!(matches!(read_all(b"421 Timeout.\r\n").await, Err(FtpError::Lost(_))));
-        let endless = [b"220-".to_vec(), vec![b'a'; MAX_REPLY]].concat();
-        assert!(matches!(read_all(&endless).await, Err(FtpError::Limit(_))));
-        let endless = b"220-a\r\n".repeat(MAX_REPLY);
-        assert!(matches!(read_all(&endless).await, Err(FtpError::Limit(_))));
+        assert!(matches!(Reply::read(b"421 Timeout.\r\n"), Err(FtpError::Lost(_))));
     }
 }
