@@ -16,6 +16,9 @@ const GLOBALS: &str = "globals";
 /// Most commands given for one download.
 const MAX_LOADS: usize = 20;
 
+/// Most dumps of a snapshot that the catalogue lists; its index has all.
+pub const MAX_LISTED: usize = 200;
+
 /// What a file of a snapshot is a dump of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dump {
@@ -25,6 +28,15 @@ pub enum Dump {
     Postgres(String),
     /// What PostgreSQL's databases share (roles, tablespaces), as SQL: `databases/globals.sql`.
     PostgresGlobals,
+}
+
+/// A dump in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DumpFile {
+    /// Where it lies, in the form that pages show: `databases/shop.sql`.
+    pub path: String,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 /// How a dump is loaded into a server.
@@ -100,6 +112,21 @@ impl Dump {
             },
         }
     }
+}
+
+/// The paths of those dumps that a choice of paths means: itself, or what lies below it; nothing chosen is everything.
+/// A snapshot without a list (its row was rebuilt from the disk) has what was chosen by name.
+pub fn chosen(listed: &[DumpFile], picks: &[String]) -> Vec<String> {
+    if listed.is_empty() {
+        return picks.to_vec();
+    }
+    let means = |pick: &String, path: &str| {
+        let below = path.strip_prefix(pick.trim_matches('/'));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let all = listed.iter().map(|dump| dump.path.clone());
+    all.filter(|path| picks.is_empty() || picks.iter().any(|pick| means(pick, path)))
+        .collect()
 }
 
 /// How the dumps among the chosen paths of a download are loaded. The download itself is called
@@ -217,6 +244,20 @@ mod tests {
         ] {
             assert_eq!(path_of(name, "sql").unwrap().as_bytes(), path.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_choice_means_what_lies_below_it() {
+        let listed = ["databases/a.sql", "databases/b.sql"].map(|path| DumpFile {
+            path: path.into(),
+            bytes: 1,
+        });
+        let of = |picks: &[&str]| chosen(&listed, &picks.iter().map(|&pick| pick.to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&[]), ["databases/a.sql", "databases/b.sql"]);
+        assert_eq!(of(&["/databases/"]), of(&[]));
+        assert_eq!(of(&["databases/b.sql", "srv"]), ["databases/b.sql"]);
+        assert!(of(&["data", "databases/b"]).is_empty());
+        assert_eq!(chosen(&[], &["databases/x.sql".to_owned()]), ["databases/x.sql"]);
     }
 
     #[test]

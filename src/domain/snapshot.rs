@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    dump::DumpFile,
     ids::{JobId, SnapshotId, SourceId, TenantId, WorkerId},
     job::{Warnings, text_enum},
 };
@@ -142,6 +143,8 @@ pub struct NewSnapshot {
     pub index_header: Vec<u8>,
     /// What is worth telling.
     pub warnings: Warnings,
+    /// The dumps of databases in it, at most [`MAX_LISTED`](super::dump::MAX_LISTED).
+    pub dumps: Vec<DumpFile>,
 }
 
 /// A snapshot as catalogued.

@@ -17,7 +17,8 @@ use crate::{
         tar::END,
     },
     domain::{
-        entry::Problem,
+        dump::{Dump, DumpFile, MAX_LISTED},
+        entry::{EntryPath, Problem},
         error_code::ErrorCode,
         ids::JobId,
         job::{JobError, Warnings},
@@ -68,6 +69,7 @@ pub(super) struct Totals {
     /// Bytes of content that really came; `sizes.content` has the zeros too.
     pub(super) captured: u64,
     pub(super) warnings: Warnings,
+    dumps: Vec<DumpFile>,
     by_kind: BTreeMap<String, u64>,
     partial: bool,
 }
@@ -78,6 +80,14 @@ impl Totals {
         self.partial |= problem.kind.makes_partial();
         *self.by_kind.entry(problem.kind.as_str().to_owned()).or_default() += 1;
         self.warnings.push(problem);
+    }
+
+    /// A stream has come whole; lists it if it is the dump of a database.
+    pub(super) fn stream(&mut self, path: &EntryPath, bytes: u64) {
+        let path = path.to_string();
+        if self.dumps.len() < MAX_LISTED && Dump::at(&path).is_some() {
+            self.dumps.push(DumpFile { path, bytes });
+        }
     }
 
     fn nothing_captured(&self) -> Result<(), JobError> {
@@ -186,6 +196,7 @@ pub(super) fn settle(
         backup_header: backup.header,
         index_header: index.header,
         warnings: totals.warnings,
+        dumps: totals.dumps,
     };
     Ok(Written {
         snapshot,

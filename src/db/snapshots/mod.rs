@@ -1,9 +1,12 @@
 //! The catalogue: one row per stored backup.
 
+use std::collections::HashMap;
+
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
 
 use super::{DbError, Page, unsigned::unsigned};
 use crate::domain::{
+    dump::DumpFile,
     ids::{JobId, SnapshotId, SourceId, TenantId},
     snapshot::{Locator, NewSnapshot, Snapshot, SnapshotKey},
 };
@@ -40,8 +43,8 @@ pub async fn insert(conn: &mut PgConnection, new: &NewSnapshot) -> Result<(), Db
     let Locator::LocalFs { worker_id, local_path } = &new.locator;
     sqlx::query(
         "insert into snapshots (id, tenant_id, source_id, job_id, state, bytes_source, bytes_stored, files, sha256, \
-             manifest_sha256, storage_backend, worker_id, local_path, encryption, backup_header, index_header, warnings) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'local_fs', $11, $12, $13, $14, $15, $16)",
+             manifest_sha256, storage_backend, worker_id, local_path, encryption, backup_header, index_header, warnings, dumps) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'local_fs', $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(&new.key.snapshot_id)
     .bind(&new.key.tenant_id)
@@ -59,6 +62,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewSnapshot) -> Result<(), Db
     .bind(&new.backup_header)
     .bind(&new.index_header)
     .bind(Json(&new.warnings))
+    .bind(Json(&new.dumps))
     .execute(conn)
     .await?;
     Ok(())
@@ -113,6 +117,21 @@ pub async fn totals(
         snapshots,
         bytes_stored,
     })
+}
+
+/// The dumps of databases in each of these snapshots of a tenant.
+pub async fn dumps_of(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    ids: &[SnapshotId],
+) -> Result<HashMap<SnapshotId, Vec<DumpFile>>, DbError> {
+    let rows: Vec<(SnapshotId, Json<Vec<DumpFile>>)> =
+        sqlx::query_as("select id, dumps from snapshots where tenant_id = $1 and id = any($2)")
+            .bind(tenant_id)
+            .bind(ids)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(id, dumps)| (id, dumps.0)).collect())
 }
 
 /// Pins or unpins; false if the tenant has no such snapshot.
@@ -177,6 +196,7 @@ impl FromRow<'_, PgRow> for Snapshot {
                 backup_header: row.try_get("backup_header")?,
                 index_header: row.try_get("index_header")?,
                 warnings: row.try_get::<Json<_>, _>("warnings")?.0,
+                dumps: row.try_get::<Json<_>, _>("dumps")?.0,
             },
             created_at: row.try_get("created_at")?,
             pinned: row.try_get("pinned")?,

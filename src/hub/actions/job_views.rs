@@ -7,8 +7,9 @@ use sqlx::PgConnection;
 
 use super::{ActionError, Actor, export_links};
 use crate::{
-    db::{exports, jobs, sources, workers},
+    db::{exports, jobs, snapshots, sources, workers},
     domain::{
+        dump,
         ids::{JobId, WorkerId},
         job::{Job, JobKind, JobPayload, JobState},
         user::Role,
@@ -99,7 +100,10 @@ async fn restore_results(
         true => Some(hub.data_key(conn, &actor.tenant_id).await?),
         false => None,
     };
-    for export in exports::of_jobs(conn, &actor.tenant_id, &ids).await? {
+    let exports = exports::of_jobs(conn, &actor.tenant_id, &ids).await?;
+    let read = exports.iter().map(|export| export.new.snapshot_id.clone());
+    let dumps = snapshots::dumps_of(conn, &actor.tenant_id, &read.collect::<Vec<_>>()).await?;
+    for export in exports {
         let worker = known.get(conn, &export.new.worker_id).await?;
         let paths = jobs
             .iter()
@@ -108,8 +112,10 @@ async fn restore_results(
                 JobPayload::Restore { paths, .. } => paths.as_slice(),
                 _ => &[],
             });
+        let listed = dumps.get(&export.new.snapshot_id).map_or(&[][..], Vec::as_slice);
+        let paths = dump::chosen(listed, paths.unwrap_or_default());
         let link = worker.zip(key.as_ref());
-        let result = export_links::result(&export, paths.unwrap_or_default(), hub.clock.now(), link);
+        let result = export_links::result(&export, &paths, hub.clock.now(), link);
         results.insert(export.new.job_id, result);
     }
     Ok(results)

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
+    dump::DumpFile,
     ids::{JobId, SnapshotId, SourceId},
     job::Warnings,
     snapshot::{Encryption, Locator, Snapshot, SnapshotState, VerifyDepth},
@@ -41,6 +42,8 @@ pub struct SnapshotView {
     pub pinned: bool,
     /// What is worth telling.
     pub warnings: Warnings,
+    /// The dumps of databases in it, at most 200. Empty also where the catalogue's row was rebuilt from the disk.
+    pub dumps: Vec<DumpFile>,
     /// When it was last verified successfully.
     pub verified_at: Option<DateTime<Utc>>,
     /// What that looked at: `content` is everything inside; `hashes` are those of the stored files, where
@@ -76,6 +79,7 @@ impl SnapshotView {
             encryption: new.encryption,
             pinned,
             warnings: new.warnings,
+            dumps: new.dumps,
             verified_at,
             verified_depth,
             fault,

@@ -187,6 +187,8 @@ fn recovered(storage: &dyn Storage, manifest: &Manifest) -> Result<Recovered, St
                 // Their text stands in the encrypted index.
                 sample: Vec::new(),
             },
+            // Like their names.
+            dumps: Vec::new(),
         },
     })
 }

@@ -123,6 +123,7 @@ impl World {
             backup_header: header.clone(),
             index_header: header,
             warnings: Warnings::default(),
+            dumps: Vec::new(),
             key: key.clone(),
         };
         snapshots::insert(&mut conn, &new).await.unwrap();

@@ -53,6 +53,27 @@ async fn a_database_is_added_approved_backed_up_and_chosen_by_pages() {
         files.text()
     );
 
+    let page = browser.get(&snapshot).await;
+    assert_sound(&page);
+    assert!(page.text().contains("databases/shop.sql"), "{}", page.text());
+    let order = browser.submit(page.form(&format!("{snapshot}/restore"))).await;
+    assert_sound(&order);
+    assert!(
+        order.html.contains(r#"name="pick" value="databases/shop.sql""#),
+        "{}",
+        order.text()
+    );
+    let everything = browser.get(&format!("{snapshot}/restore")).await;
+    let loads = "Loads shop into the new database shop_restored";
+    assert!(everything.text().contains(loads), "{}", everything.text());
+    let job = browser
+        .submit(everything.form(&format!("{snapshot}/restore")))
+        .await
+        .path;
+    let page = reload_until(&mut browser, &job, "Your download is ready").await;
+    assert_sound(&page);
+    assert!(page.text().contains(loads), "{}", page.text());
+
     // What the probe saw is what the form offers; the login sees one database only.
     let edit = browser.get(&format!("{source}/edit")).await;
     assert_sound(&edit);

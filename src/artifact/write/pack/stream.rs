@@ -101,6 +101,7 @@ impl ArtifactWriter {
         let (size, blake3) = (stream.size, *stream.hash.finalize().as_bytes());
         self.totals.sizes.content += size;
         self.totals.captured += size;
+        self.totals.stream(stream.path(), size);
         if stream.parts == 0 {
             self.names.insert(stream.path());
             return self.segment(stream.file(stream.path().clone(), size), None, blake3);

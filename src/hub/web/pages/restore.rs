@@ -90,7 +90,7 @@ impl RestorePage {
             shell: visit.shell(Section::Snapshots),
             formats: choices(&picks),
             format: chosen_format(form).unwrap_or(first),
-            loads: dump::loads(first, &file_name, &picks),
+            loads: dump::loads(first, &file_name, &dump::chosen(&snapshot.dumps, &picks)),
             packed: first != ExportFormat::File,
             snapshot,
             picks,

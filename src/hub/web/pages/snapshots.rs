@@ -15,6 +15,7 @@ use super::{
 use crate::{
     db::snapshots::SnapshotFilter,
     domain::{
+        dump::{Dump, DumpFile},
         ids::{SnapshotId, SourceId},
         snapshot::{Locator, SnapshotState, VerifyDepth},
     },
@@ -62,7 +63,28 @@ struct SnapshotPage {
     shell: Shell,
     restorable: bool,
     verdict: Option<(&'static str, &'static str)>,
+    dumps: Vec<DumpRow>,
     snapshot: SnapshotView,
+}
+
+/// A dump by what it is of.
+struct DumpRow {
+    name: String,
+    file: DumpFile,
+}
+
+impl DumpRow {
+    fn new(file: &DumpFile) -> Self {
+        let name = match Dump::at(&file.path) {
+            Some(Dump::MySql(database) | Dump::Postgres(database)) => database,
+            Some(Dump::PostgresGlobals) => "Roles and tablespaces".to_owned(),
+            None => file.path.clone(),
+        };
+        Self {
+            name,
+            file: file.clone(),
+        }
+    }
 }
 
 /// `GET /snapshots/{id}`
@@ -72,6 +94,7 @@ pub async fn show(Id(id): Id<SnapshotId>, visit: Visit) -> Answer {
         shell: visit.shell(Section::Snapshots),
         restorable: is_restorable(&snapshot),
         verdict: verdict(snapshot.state),
+        dumps: snapshot.dumps.iter().map(DumpRow::new).collect(),
         snapshot,
     })
 }

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         ids::SourceId,
         job::{JobKind, JobState},
-        source::{Machine, Proof},
+        source::{Machine, Proof, SourceKind},
     },
     hub::{
         actions::{
@@ -110,11 +110,11 @@ impl ToApprove {
         })
     }
 
-    fn title(&self) -> &'static str {
+    fn title(&self, kind: SourceKind) -> String {
         match (self.changed, self.hop) {
-            (true, _) => "The identity changed",
-            (false, "jump") => "Is this your jump host?",
-            (false, _) => "Is this your server?",
+            (true, _) => "The identity changed".to_owned(),
+            (false, "jump") => format!("Is this your {}?", source_kinds::between(kind)),
+            (false, _) => "Is this your server?".to_owned(),
         }
     }
 

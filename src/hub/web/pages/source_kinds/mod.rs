@@ -45,6 +45,25 @@ fn family(kind: SourceKind) -> &'static Family {
     }
 }
 
+/// What people call a kind.
+pub fn name(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Ssh => "SSH",
+        SourceKind::Sftp => "SFTP",
+        SourceKind::Ftp => "FTP",
+        SourceKind::Mysql => "MySQL or MariaDB",
+        SourceKind::Postgres => "PostgreSQL",
+    }
+}
+
+/// What the machine is to a kind that its server is reached through.
+pub fn between(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Mysql | SourceKind::Postgres => "SSH host",
+        SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp => "jump host",
+    }
+}
+
 /// What the fields of a new source hold.
 pub fn blank(kind: SourceKind) -> &'static [(&'static str, &'static str)] {
     family(kind).blank
