@@ -24,7 +24,7 @@ mod whole;
 pub mod write;
 
 pub use browse::browse;
-pub use export::{ExportReport, UnpackReport, export, unpack};
+pub use export::{ExportReport, Handed, UnpackReport, export, hand_over, hand_over_list, unpack};
 pub use files::{Directory, Files, Stored};
 pub use gauge::Gauge;
 pub use keys::Keys;

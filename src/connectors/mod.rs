@@ -32,7 +32,7 @@ pub mod tar_stream;
 pub mod target;
 pub mod tls;
 
-pub use open::{ConnectorContext, open};
+pub use open::{ConnectorContext, open, open_target};
 
 /// How many items may wait between connector and packer. For a tar stream in pieces of [`CHUNK`]
 /// bytes this bounds the memory between the two at 2 MiB. Over SFTP a piece is one answer of the

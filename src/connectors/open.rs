@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Connector,
@@ -11,9 +12,10 @@ use super::{
     ftp::{FtpConnector, FtpSource},
     mysql::MysqlConnector,
     postgres::PostgresConnector,
-    ssh::{SshConnector, SshSource},
+    ssh::{self, SshConnector, SshSource},
+    target::FileTarget,
 };
-use crate::domain::{brief::SourceBrief, job::JobError, source::SourceConfig};
+use crate::domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError, source::SourceConfig};
 
 /// What a connector needs of the worker it runs in.
 #[derive(Debug, Clone)]
@@ -26,6 +28,40 @@ pub struct ConnectorContext {
     pub askpass: PathBuf,
     /// When the job began.
     pub now: DateTime<Utc>,
+}
+
+/// Connects to a source for writing files to it.
+///
+/// # Errors
+/// As a capture of it; `internal` if it is of a kind that holds no files, or `cancelled`.
+pub async fn open_target(
+    brief: SourceBrief,
+    ctx: &ConnectorContext,
+    cancel: &CancellationToken,
+) -> Result<Arc<dyn FileTarget>, JobError> {
+    let SourceBrief {
+        config,
+        credentials,
+        identity,
+    } = brief;
+    let runs_commands = matches!(config, SourceConfig::Ssh(_));
+    match config {
+        SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => {
+            let source = SshSource {
+                config,
+                credentials,
+                identity,
+                runs_commands,
+            };
+            Ok(Arc::new(ssh::target(&source, ctx, cancel).await?))
+        }
+        other => Err(JobError::new(
+            ErrorCode::Internal,
+            format!("files cannot be written to a source of kind {}", other.kind().as_str()),
+            "Choose another source to restore to.",
+        )
+        .permanent()),
+    }
 }
 
 /// The connector for a source.

@@ -19,6 +19,7 @@ pub mod hubs;
 pub mod idempotency_keys;
 pub mod ids;
 pub mod invitations;
+pub mod job_credentials;
 pub mod job_events;
 pub mod jobs;
 mod kept;

@@ -26,6 +26,9 @@ pub struct Brief {
     /// Set for jobs that connect to the source (`backup`, `probe`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceBrief>,
+    /// The source that is written to; set for a `restore` to a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<SourceBrief>,
     /// age recipients to encrypt to; set for `backup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,

@@ -159,6 +159,8 @@ pub enum ProblemKind {
     NameRefused,
     /// Could not be read: makes the backup partial.
     Unreadable,
+    /// Could not be written to the server that it was restored to: makes the restore partial.
+    NotWritten,
     /// Anything else worth telling: a warning.
     Note,
 }
@@ -172,13 +174,14 @@ impl ProblemKind {
             Self::SpecialSkipped => "special_skipped",
             Self::NameRefused => "name_refused",
             Self::Unreadable => "unreadable",
+            Self::NotWritten => "not_written",
             Self::Note => "note",
         }
     }
 
-    /// True if a backup with such a problem misses something it was asked to store.
+    /// True if a backup or restore with such a problem misses something it was asked for.
     pub fn makes_partial(self) -> bool {
-        matches!(self, Self::Unreadable | Self::NameRefused)
+        matches!(self, Self::Unreadable | Self::NameRefused | Self::NotWritten)
     }
 }
 

@@ -109,6 +109,16 @@ codes! {
     KeyUnavailable = "key_unavailable", false;
     /// The chosen export format cannot hold what was chosen.
     ExportLimit = "export_limit", false;
+    /// No room is left on the server that a restore writes to.
+    TargetFull = "target_full", false;
+    /// The file system that a restore writes to takes no writes.
+    TargetReadOnly = "target_read_only", false;
+    /// The login may write nothing of what was to be restored.
+    TargetDenied = "target_denied", false;
+    /// The directory to restore into is none, or cannot be reached.
+    TargetPathUnusable = "target_path_unusable", false;
+    /// A restore wrote nothing, and nothing was there already.
+    NothingRestored = "nothing_restored", false;
     /// The worker that ran the job disappeared.
     WorkerLost = "worker_lost", true;
     /// The worker whose disk the job needs was retired.
@@ -166,6 +176,8 @@ mod tests {
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
                 | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing
                 | ServerUnsupported | LoadFailed | LoadTooLong => false,
+                // Likewise of the server that a restore writes to.
+                TargetFull | TargetReadOnly | TargetDenied | TargetPathUnusable | NothingRestored => false,
                 // The snapshot or the order stays as it is.
                 SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
                 // Somebody decided it.

@@ -251,6 +251,13 @@ pub enum JobPayload {
         #[serde(default)]
         paths: Vec<String>,
     },
+    /// For [`JobKind::Restore`] to a server instead of for download.
+    RestoreToServer {
+        /// Payload version, 1.
+        v: u8,
+        /// What to restore, where, and how.
+        order: super::server_restore::ServerRestore,
+    },
     /// For [`JobKind::Verify`].
     Verify {
         /// Payload version, 1.
@@ -317,6 +324,16 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
+impl Job {
+    /// What a restore to a server was told; `None` of every other job.
+    pub fn server_restore(&self) -> Option<&super::server_restore::ServerRestore> {
+        match &self.payload {
+            JobPayload::RestoreToServer { order, .. } => Some(order),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +344,7 @@ mod tests {
             r#"{"type":"backup","v":1}"#,
             r#"{"type":"restore","v":1,"export_id":"exp_0","format":"tar.zst","paths":["etc"]}"#,
             r#"{"type":"restore","v":1,"export_id":"exp_0","format":"zip"}"#,
+            r#"{"type":"restore_to_server","v":1,"order":{"target_source_id":"src_0","dry_run":true}}"#,
             r#"{"type":"verify","v":1}"#,
             r#"{"type":"delete","v":1}"#,
             r#"{"type":"probe","v":1}"#,

@@ -11,6 +11,7 @@ pub mod field_error;
 pub mod ids;
 pub mod job;
 pub mod job_event;
+pub mod server_restore;
 pub mod snapshot;
 pub mod source;
 pub mod user;

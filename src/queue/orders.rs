@@ -7,6 +7,7 @@ use crate::{
     domain::{
         ids::{ExportId, JobId, SourceId, TenantId},
         job::{ExportFormat, JobKind, JobPayload},
+        server_restore::ServerRestore,
         snapshot::Snapshot,
     },
 };
@@ -47,6 +48,16 @@ pub fn restore(snapshot: &Snapshot, export_id: ExportId, format: ExportFormat, p
     on_snapshot(snapshot, JobKind::Restore, payload)
 }
 
+/// Writes (parts of) a snapshot to a server.
+pub fn restore_to_server(snapshot: &Snapshot, order: ServerRestore) -> NewJob {
+    let target_source_id = Some(order.target_source_id.clone());
+    let payload = JobPayload::RestoreToServer { v: 1, order };
+    NewJob {
+        target_source_id,
+        ..on_snapshot(snapshot, JobKind::Restore, payload)
+    }
+}
+
 /// Re-reads a snapshot.
 pub fn verify(snapshot: &Snapshot) -> NewJob {
     on_snapshot(snapshot, JobKind::Verify, JobPayload::Verify { v: 1 })
@@ -70,6 +81,7 @@ fn on_source(
         kind,
         queue: route::WORK.to_owned(),
         source_id,
+        target_source_id: None,
         snapshot_id: None,
         payload,
         priority: INTERACTIVE,

@@ -51,6 +51,7 @@ mod reconcile_storage;
 mod recover;
 mod rolling_restart;
 mod schema_fit;
+mod server_restores;
 mod serving;
 mod two_hosts;
 mod verify_schedule;

@@ -4,6 +4,7 @@
 //! on the way. Chosen paths are copied out of the stream by reading only the frames they lie in.
 
 mod chosen;
+mod hand_over;
 mod output;
 mod plain;
 mod selection;
@@ -14,7 +15,10 @@ mod zip_records;
 
 use std::io::Write;
 
-pub use self::unpack::{UnpackReport, unpack};
+pub use self::{
+    hand_over::{Handed, hand_over, hand_over_list},
+    unpack::{UnpackReport, unpack},
+};
 
 use self::{output::Output, selection::Selection, tar_copy::TarCopy};
 use super::{Files, Gauge, Keys, clear::Clear, fault::Fault, walk::Nothing, whole::whole};

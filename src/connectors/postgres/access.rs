@@ -158,7 +158,9 @@ impl Access {
     /// # Errors
     /// By what the server or the connection says.
     pub(super) async fn command(&self, database: &str, sql: &str, cancel: &CancellationToken) -> Result<(), JobError> {
-        self.query::<serde::de::IgnoredAny>(database, sql, cancel).await.map(drop)
+        self.query::<serde::de::IgnoredAny>(database, sql, cancel)
+            .await
+            .map(drop)
     }
 
     /// Runs SQL statements in a database; each row of their answers is one JSON object.

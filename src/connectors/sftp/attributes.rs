@@ -1,6 +1,9 @@
 //! File attributes as SFTP v3 carries them.
 
-use super::{error::SftpError, packet::Fields};
+use super::{
+    error::SftpError,
+    packet::{Fields, Request},
+};
 use crate::domain::entry::Mtime;
 
 const HAS_SIZE: u32 = 1;
@@ -117,4 +120,46 @@ impl Attributes {
             nanos: 0,
         }
     }
+}
+
+/// Attributes to be set; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub owner: Option<(u32, u32)>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// As near to it as unsigned seconds of 32 bits come.
+    pub mtime: Option<Mtime>,
+}
+
+impl Changes {
+    /// Appends them to a request.
+    pub fn write(&self, request: Request) -> Request {
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        let flags = flag(self.owner.is_some(), HAS_OWNER)
+            | flag(self.mode.is_some(), HAS_PERMISSIONS)
+            | flag(self.mtime.is_some(), HAS_TIMES);
+        let mut request = request.u32(flags);
+        if let Some((user, group)) = self.owner {
+            request = request.u32(user).u32(group);
+        }
+        if let Some(mode) = self.mode {
+            request = request.u32(mode & 0o7777);
+        }
+        if let Some(mtime) = self.mtime {
+            let seconds = seconds(mtime);
+            request = request.u32(seconds).u32(seconds);
+        }
+        request
+    }
+
+    /// True if nothing is to be set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A time as the protocol carries it.
+pub fn seconds(mtime: Mtime) -> u32 {
+    mtime.seconds.clamp(0, u32::MAX.into()) as u32
 }

@@ -17,12 +17,13 @@ use tokio::{
 use super::{
     REQUESTS_IN_FLIGHT, STALL,
     error::SftpError,
+    extensions::Extensions,
     packet::{self, Fields, MAX_PACKET, Request},
     replies::Pending,
 };
 
-/// Read size that every server must support.
-const DEFAULT_READ: u32 = 32 * 1024;
+/// Bytes of content in one packet that every server must support.
+const DEFAULT_CONTENT: u32 = 32 * 1024;
 /// Buffers that replies are read into; a slice of one keeps it alive.
 const BUFFER: usize = 512 * 1024;
 /// For the server to say its version.
@@ -35,6 +36,7 @@ pub struct SftpClient {
     requests: mpsc::Sender<Bytes>,
     slots: Arc<Semaphore>,
     limits: Limits,
+    extensions: Extensions,
     _tasks: JoinSet<()>,
 }
 
@@ -43,6 +45,8 @@ pub struct SftpClient {
 pub struct Limits {
     /// Bytes to ask for in one read.
     pub read: u32,
+    /// Bytes to send in one write.
+    pub write: u32,
     /// Files and directories open at once.
     pub handles: usize,
 }
@@ -125,7 +129,7 @@ impl SftpClient {
                 .map(|fields| (fields, buffer))
         });
         let (mut greeting, buffer) = greeting.await.map_err(|_| SftpError::Stalled(GREETING))??;
-        let has_limits = offers_limits(&mut greeting)?;
+        let extensions = offered(&mut greeting)?;
         let state = State {
             next_id: 0,
             waiting: HashMap::new(),
@@ -144,12 +148,14 @@ impl SftpClient {
             requests,
             slots: Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT)),
             limits: Limits {
-                read: DEFAULT_READ,
+                read: DEFAULT_CONTENT,
+                write: DEFAULT_CONTENT,
                 handles: 64,
             },
+            extensions,
             _tasks: tasks,
         };
-        if has_limits {
+        if extensions.limits {
             client.limits = client.ask_limits().await?;
         }
         Ok(client)
@@ -158,6 +164,11 @@ impl SftpClient {
     /// What the server can take.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What the server can do beyond the standard.
+    pub fn extensions(&self) -> Extensions {
+        self.extensions
     }
 
     async fn ask_limits(&self) -> Result<Limits, SftpError> {
@@ -169,13 +180,14 @@ impl SftpClient {
             Err(error) if error.code().is_some() => return Ok(self.limits),
             Err(error) => return Err(error),
         };
-        let (_packet, read, _write, handles) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
-        let largest = MAX_PACKET as u64 - 2048;
+        let (_packet, read, write, handles) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
+        let content = |said: u64| match said {
+            0 => DEFAULT_CONTENT,
+            said => said.clamp(512, MAX_PACKET as u64 - 2048) as u32,
+        };
         Ok(Limits {
-            read: match read {
-                0 => DEFAULT_READ,
-                read => read.clamp(512, largest) as u32,
-            },
+            read: content(read),
+            write: content(write),
             handles: match handles {
                 0 => 256,
                 handles => handles.clamp(8, 256) as usize,
@@ -184,7 +196,7 @@ impl SftpClient {
     }
 
     /// Sends a request as soon as a slot is free.
-    async fn send(&self, kind: u8, fields: impl FnOnce(Request) -> Request) -> Result<Pending, SftpError> {
+    pub(super) async fn send(&self, kind: u8, fields: impl FnOnce(Request) -> Request) -> Result<Pending, SftpError> {
         // The semaphore is never closed.
         let slot = Arc::clone(&self.slots)
             .acquire_owned()
@@ -294,8 +306,8 @@ async fn read_greeting<R: AsyncRead + Unpin>(reader: &mut R, buffer: &mut BytesM
     }
 }
 
-/// Checks the version and looks for the one extension that is used.
-fn offers_limits(greeting: &mut Fields) -> Result<bool, SftpError> {
+/// Checks the version and looks for the extensions that are used.
+fn offered(greeting: &mut Fields) -> Result<Extensions, SftpError> {
     let (_kind, version) = (greeting.u8()?, greeting.u32()?);
     if version < packet::VERSION {
         return Err(SftpError::Protocol(format!(
@@ -303,12 +315,7 @@ fn offers_limits(greeting: &mut Fields) -> Result<bool, SftpError> {
             packet::VERSION
         )));
     }
-    let mut found = false;
-    while !greeting.is_empty() {
-        let (name, _value) = (greeting.string()?, greeting.string()?);
-        found |= name == b"limits@openssh.com".as_slice();
-    }
-    Ok(found)
+    Extensions::read(greeting)
 }
 
 /// The next packet, once it is whole.

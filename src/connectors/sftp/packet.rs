@@ -14,13 +14,20 @@ pub const VERSION_REPLY: u8 = 2;
 pub const OPEN: u8 = 3;
 pub const CLOSE: u8 = 4;
 pub const READ: u8 = 5;
+pub const WRITE: u8 = 6;
 pub const LSTAT: u8 = 7;
 pub const FSTAT: u8 = 8;
+pub const SETSTAT: u8 = 9;
+pub const FSETSTAT: u8 = 10;
 pub const OPENDIR: u8 = 11;
 pub const READDIR: u8 = 12;
+pub const REMOVE: u8 = 13;
+pub const MKDIR: u8 = 14;
 pub const REALPATH: u8 = 16;
 pub const STAT: u8 = 17;
+pub const RENAME: u8 = 18;
 pub const READLINK: u8 = 19;
+pub const SYMLINK: u8 = 20;
 pub const STATUS: u8 = 101;
 pub const HANDLE: u8 = 102;
 pub const DATA: u8 = 103;
@@ -43,7 +50,7 @@ impl Request {
     }
 
     pub fn string(mut self, string: &[u8]) -> Self {
-        // Paths and handles: both are far below 4 GiB.
+        // Paths, handles and pieces of files: all are far below 4 GiB.
         self.0.put_u32(string.len() as u32);
         self.0.put_slice(string);
         self

@@ -95,6 +95,16 @@ impl Pending {
         }
     }
 
+    /// Of requests that are simply done or refused.
+    pub async fn done(self) -> Result<(), SftpError> {
+        let mut fields = self.expect(packet::STATUS).await?;
+        let code = fields.u32()?;
+        match code {
+            0 => Ok(()),
+            code => Err(SftpError::status(code, &fields.string().unwrap_or_default())),
+        }
+    }
+
     /// Of an extended request.
     pub async fn extended(self) -> Result<Fields, SftpError> {
         self.expect(packet::EXTENDED_REPLY).await

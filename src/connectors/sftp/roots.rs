@@ -75,7 +75,7 @@ async fn real_place(client: &SftpClient, path: &[u8]) -> Result<Vec<u8>, SftpErr
 }
 
 /// What a server says a path really is must itself be a path.
-fn checked(path: &[u8]) -> Result<Vec<u8>, SftpError> {
+pub(super) fn checked(path: &[u8]) -> Result<Vec<u8>, SftpError> {
     let honest = path.starts_with(b"/") && !path.contains(&0) && path.split(|&b| b == b'/').all(|part| part != b"..");
     if !honest {
         let text = format!("it resolves a path to {}", escape(path));

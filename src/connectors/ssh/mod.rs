@@ -17,7 +17,9 @@ mod tar_filter;
 mod tar_messages;
 mod tar_roots;
 mod tar_script;
+mod target;
 
 pub use connector::SshConnector;
 pub(super) use probe::probe_gate;
 pub use source::SshSource;
+pub(super) use target::target;

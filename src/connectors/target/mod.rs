@@ -4,6 +4,18 @@
 //! decided above it: what is written and what stays, that a file appears whole or not at all, that nothing is written
 //! through a link. Knows nothing of artifacts, jobs or the database. Names are bytes.
 
+mod base;
+mod crew;
+mod decide;
+mod directories;
+mod files;
+mod restore;
+mod rights;
+mod shared;
+mod tally;
+
+pub use restore::{Item, Order, restore};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -20,6 +32,11 @@ pub trait FileTarget: Send + Sync {
 
     /// What it can do.
     fn abilities(&self) -> Abilities;
+
+    /// Who the server takes us for, where that can be known: what is missing is then seen before anything is written.
+    fn login(&self) -> Option<&Login> {
+        None
+    }
 
     /// What is there, links not followed; `None` if nothing is.
     async fn look(&self, path: &[u8]) -> Result<Option<Found>, TargetError>;
@@ -84,6 +101,15 @@ pub struct Abilities {
     pub file_times: bool,
     /// Files worth writing at the same time, at least 1.
     pub lanes: usize,
+}
+
+/// An account on a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Login {
+    /// Its numeric id; 0 may do anything.
+    pub user: u32,
+    /// Its groups; `None` if only the user is known.
+    pub groups: Option<Vec<u32>>,
 }
 
 /// What a file, directory or link shall be like. What is `None` stays as it is.

@@ -92,7 +92,7 @@ pub async fn fail(
     }
     if error.code == ErrorCode::Cancelled || held.cancel_requested {
         end(conn, lease, JobState::Cancelled, None).await?;
-        let message = "Cancelled; nothing was left behind";
+        let message = "Cancelled; nothing half-done was left behind";
         job_events::record(conn, &lease.job_id, JobEventKind::Cancelled, message).await?;
         return Ok(AfterFailure::Cancelled);
     }

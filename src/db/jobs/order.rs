@@ -26,6 +26,8 @@ pub struct NewJob {
     pub queue: String,
     /// The source it is about.
     pub source_id: SourceId,
+    /// The source that it writes to; only of restores to a server.
+    pub target_source_id: Option<SourceId>,
     /// The snapshot it reads; `None` for backups and probes.
     pub snapshot_id: Option<SnapshotId>,
     /// The rest of the order.
@@ -41,16 +43,16 @@ pub struct NewJob {
 }
 
 /// Writes the row of a new job and its first event; `None` if it is a backup and the source has an active one
-/// already. Jobs that connect to the source keep the name of the server, which limits go by.
+/// already. Jobs that connect to a source keep the name of the server, which limits go by.
 pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Option<Job>, DbError> {
     Ok(sqlx::query_as(concat!(
         "with new as (
              insert into jobs (id, tenant_id, kind, queue, source_id, snapshot_id, payload, priority, max_attempts,
-                 run_at, created_by, host)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11, (
+                 run_at, created_by, target_source_id, host)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11, $13, (
                  select lower(concat(config->>'host', ':', config->>'port',
                      ' via ' || (config->'jump'->>'host') || ':' || (config->'jump'->>'port')))
-                 from sources where tenant_id = $2 and id = $5 and $3 in ('backup', 'probe')))
+                 from sources where tenant_id = $2 and id = case when $3 in ('backup', 'probe') then $5 else $13 end))
              on conflict (source_id) where kind = 'backup' and state in ('queued', 'running') do nothing
              returning *
          ), event as (
@@ -72,6 +74,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewJob) -> Result<Option<Job>
     .bind(new.run_at)
     .bind(&new.created_by)
     .bind(JobEventKind::Queued.as_str())
+    .bind(&new.target_source_id)
     .fetch_optional(conn)
     .await?)
 }

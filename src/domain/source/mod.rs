@@ -135,6 +135,26 @@ impl SourceConfig {
         errors
     }
 
+    /// The name that it is logged in with.
+    pub fn login(&self) -> &str {
+        match self {
+            Self::Ssh(config) | Self::Sftp(config) => &config.user,
+            Self::Ftp(config) => &config.user,
+            Self::Mysql(config) | Self::Postgres(config) => &config.user,
+        }
+    }
+
+    /// The same, logged in to with another name.
+    pub fn with_login(mut self, login: &str) -> Self {
+        let user = match &mut self {
+            Self::Ssh(config) | Self::Sftp(config) => &mut config.user,
+            Self::Ftp(config) => &mut config.user,
+            Self::Mysql(config) | Self::Postgres(config) => &mut config.user,
+        };
+        login.clone_into(user);
+        self
+    }
+
     /// The machine whose identity is approved as the target's.
     pub fn target(&self) -> Machine<'_> {
         let (host, port) = match self {

@@ -3,14 +3,15 @@
 use secrecy::SecretString;
 use sqlx::PgConnection;
 
-use super::{ActionError, credentials, export_links, file_keys, jobs::NO_JOB};
+use super::{ActionError, credentials, export_links, file_keys, job_login, jobs::NO_JOB};
 use crate::{
     crypto::tokens,
     db::{age_keys, jobs, snapshots, sources, worker_tokens},
     domain::{
         brief::{Brief, BriefRequest, FileKeys, SourceBrief},
-        ids::JobId,
+        ids::{JobId, SourceId},
         job::{Job, JobKind, JobPayload},
+        server_restore::ServerRestore,
     },
     hub::Hub,
 };
@@ -35,21 +36,28 @@ pub async fn of_job(hub: &Hub, id: &JobId, request: &BriefRequest) -> Result<Bri
     let job = job.ok_or(NO_JOB)?;
     let mut brief = Brief {
         source: None,
+        target: None,
         recipients: Vec::new(),
         file_keys: None,
         export_token: None,
     };
     match job.kind {
         JobKind::Backup => {
-            brief.source = Some(source(&mut conn, hub, &job).await?);
+            brief.source = Some(source(&mut conn, hub, &job, &job.source_id).await?);
             brief.recipients = age_keys::active_recipients(&mut conn, &job.tenant_id).await?;
         }
-        JobKind::Probe => brief.source = Some(source(&mut conn, hub, &job).await?),
+        JobKind::Probe => brief.source = Some(source(&mut conn, hub, &job, &job.source_id).await?),
         JobKind::Restore | JobKind::Verify => {
             brief.file_keys = keys(&mut conn, hub, &job).await?;
-            if let JobPayload::Restore { export_id, .. } = &job.payload {
-                let key = hub.data_key(&mut conn, &job.tenant_id).await?;
-                brief.export_token = Some(export_links::token(&key, export_id));
+            match &job.payload {
+                JobPayload::Restore { export_id, .. } => {
+                    let key = hub.data_key(&mut conn, &job.tenant_id).await?;
+                    brief.export_token = Some(export_links::token(&key, export_id));
+                }
+                JobPayload::RestoreToServer { order, .. } => {
+                    brief.target = Some(target(&mut conn, hub, &job, order).await?);
+                }
+                _ => {}
             }
         }
         JobKind::Delete => {}
@@ -57,15 +65,35 @@ pub async fn of_job(hub: &Hub, id: &JobId, request: &BriefRequest) -> Result<Bri
     Ok(brief)
 }
 
-async fn source(conn: &mut PgConnection, hub: &Hub, job: &Job) -> Result<SourceBrief, ActionError> {
-    let source = sources::get(conn, &job.tenant_id, &job.source_id).await?;
+async fn source(conn: &mut PgConnection, hub: &Hub, job: &Job, id: &SourceId) -> Result<SourceBrief, ActionError> {
+    let source = sources::get(conn, &job.tenant_id, id).await?;
     let source = source.filter(|source| source.deleted_at.is_none()).ok_or(NO_JOB)?;
     let key = hub.data_key(conn, &job.tenant_id).await?;
-    let credentials = credentials::open(conn, &key, &job.tenant_id, &job.source_id).await?;
+    let credentials = credentials::open(conn, &key, &job.tenant_id, id).await?;
     Ok(SourceBrief {
         config: source.config,
         credentials,
         identity: source.identity,
+    })
+}
+
+/// The source to write to, with what was given for this job only in place of its own.
+async fn target(
+    conn: &mut PgConnection,
+    hub: &Hub,
+    job: &Job,
+    order: &ServerRestore,
+) -> Result<SourceBrief, ActionError> {
+    let target = source(conn, hub, job, &order.target_source_id).await?;
+    let key = hub.data_key(conn, &job.tenant_id).await?;
+    let given = job_login::open(conn, &key, &job.tenant_id, &job.id).await?;
+    Ok(SourceBrief {
+        config: match &order.login {
+            Some(user) => target.config.with_login(user),
+            None => target.config,
+        },
+        credentials: job_login::over(target.credentials, &given),
+        identity: target.identity,
     })
 }
 

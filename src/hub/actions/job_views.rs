@@ -17,7 +17,7 @@ use crate::{
     },
     hub::{
         Hub,
-        views::{JobView, WaitingFor},
+        views::{JobView, RestoreTarget, WaitingFor},
     },
     queue::route,
 };
@@ -35,7 +35,11 @@ pub(super) async fn many(
     jobs: Vec<Job>,
 ) -> Result<Vec<JobView>, ActionError> {
     let now = hub.clock.now();
-    let source_ids: Vec<_> = jobs.iter().map(|job| job.source_id.clone()).collect();
+    let targets = jobs
+        .iter()
+        .filter_map(Job::server_restore)
+        .map(|order| &order.target_source_id);
+    let source_ids: Vec<_> = jobs.iter().map(|job| &job.source_id).chain(targets).cloned().collect();
     let names: HashMap<_, _> = sources::names(conn, &actor.tenant_id, &source_ids)
         .await?
         .into_iter()
@@ -52,9 +56,15 @@ pub(super) async fn many(
             Some(worker) => known.get(conn, &worker).await?.and_then(|worker| away(worker, now)),
             None => None,
         };
+        let target = job.server_restore().map(|order| RestoreTarget {
+            source_id: order.target_source_id.clone(),
+            source_name: names.get(&order.target_source_id).cloned().unwrap_or_default(),
+            dry_run: order.dry_run,
+        });
         let result = results.remove(&job.id).or(job.result);
         let waits = job.state == JobState::Queued && job.run_at > now;
         views.push(JobView {
+            target,
             held_back: held.remove(&job.id).map(Into::into),
             source_name: names.get(&job.source_id).cloned().unwrap_or_default(),
             id: job.id,

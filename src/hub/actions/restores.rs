@@ -45,7 +45,7 @@ pub async fn order_of_snapshot(
     actor.require(Role::Operator)?;
     let mut tx = hub.begin().await?;
     let snapshot = find_kept(&mut tx, actor, id).await?;
-    let paths = checked(restore.paths)?;
+    let paths = checked_paths(restore.paths)?;
     if restore.format == ExportFormat::File && paths.len() != 1 {
         return Err(ActionError::invalid(
             "/paths",
@@ -76,7 +76,7 @@ pub async fn order_of_job(hub: &Hub, actor: &Actor, id: &JobId, restore: NewRest
 }
 
 /// Everything if absent; an empty choice is a mistake, not everything.
-fn checked(paths: Option<Vec<String>>) -> Result<Vec<String>, ActionError> {
+pub(super) fn checked_paths(paths: Option<Vec<String>>) -> Result<Vec<String>, ActionError> {
     let Some(paths) = paths else { return Ok(Vec::new()) };
     if paths.is_empty() {
         return Err(ActionError::invalid(

@@ -28,6 +28,9 @@ pub struct JobView {
     pub source_id: SourceId,
     /// The source's name.
     pub source_name: String,
+    /// The source that a restore writes to, and whether it is a dry run; absent for every other job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<RestoreTarget>,
     /// The snapshot it reads, or (a backup) made.
     pub snapshot_id: Option<SnapshotId>,
     /// The worker that holds or last held it.
@@ -46,7 +49,8 @@ pub struct JobView {
     pub warnings: Warnings,
     /// What it found (a probe) or made. Of a succeeded restore: `export_id`, `bytes`, `sha256`, `expires_at`,
     /// `download_state` (`ready`, `downloaded`, `expired` or `hidden`), `download_url`, which is null unless the
-    /// state is `ready`, and `load`: for each chosen dump `what` and the `command` that loads it.
+    /// state is `ready`, and `load`: for each chosen dump `what` and the `command` that loads it. Of a restore to a
+    /// server a `RestoreReport`.
     pub result: Option<serde_json::Value>,
     /// True once somebody asked to cancel it.
     pub cancel_requested: bool,
@@ -65,6 +69,17 @@ pub struct JobView {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Where a restore to a server goes.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RestoreTarget {
+    /// The source that is written to.
+    pub source_id: SourceId,
+    /// Its name.
+    pub source_name: String,
+    /// True if nothing is changed.
+    pub dry_run: bool,
 }
 
 /// A worker that is away while a job needs its disk.

@@ -9,7 +9,7 @@ mod source;
 mod worker;
 
 pub use alert::{AlertKind, AlertView, Severity};
-pub use job::{JobEventView, JobView, WaitingFor};
+pub use job::{JobEventView, JobView, RestoreTarget, WaitingFor};
 pub use people::{ApiKeyCreated, ApiKeyView, MeView, MemberCreated, MemberView, TenantRef, TenantView, UserRef};
 pub use snapshot::SnapshotView;
 pub use source::{CredentialView, IdentityView, SourceView};

@@ -18,11 +18,13 @@ mod backup;
 mod delete;
 mod probe;
 mod restore;
+mod restore_to_server;
 mod verify;
 
 /// Does the job of this attempt.
 pub async fn run(node: Arc<Node>, attempt: Arc<Attempt>) -> Result<Outcome, JobError> {
     match &attempt.job.payload {
+        JobPayload::RestoreToServer { order, .. } => restore_to_server::run(&node, &attempt, order).await,
         JobPayload::Backup { .. } => backup::run(&node, &attempt).await,
         JobPayload::Probe { .. } => probe::run(&node, &attempt).await,
         JobPayload::Verify { .. } => verify::run(&node, &attempt).await,

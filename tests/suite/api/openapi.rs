@@ -29,6 +29,7 @@ const CONTRACT: &[&str] = &[
     "post /api/v1/jobs/{id}/cancel",
     "post /api/v1/jobs/{id}/restore",
     "post /api/v1/snapshots/{id}/restores",
+    "post /api/v1/snapshots/{id}/restores-to-source",
     "get /api/v1/snapshots",
     "get /api/v1/snapshots/{id}",
     "get /api/v1/snapshots/{id}/files",

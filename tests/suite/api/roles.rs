@@ -50,6 +50,12 @@ fn calls(source_id: &str, stored: &Stored, key: &str, member: &str) -> Vec<Call>
         call("operator", post.clone(), "jobs/{job}/cancel", Value::Null),
         call("operator", post.clone(), "jobs/{job}/restore", restore.clone()),
         call("operator", post.clone(), "snapshots/{snapshot}/restores", restore),
+        call(
+            "operator",
+            post.clone(),
+            "snapshots/{snapshot}/restores-to-source",
+            json!({"target_source_id": source_id, "dry_run": true}),
+        ),
         call("operator", post.clone(), "snapshots/{snapshot}/verify", Value::Null),
         call(
             "operator",

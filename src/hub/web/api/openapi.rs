@@ -11,7 +11,10 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::hub::{Hub, web::problem::Problem};
+use crate::{
+    domain::server_restore::{RestoreAction, RestoreCount, RestoreLine, RestoreReport},
+    hub::{Hub, web::problem::Problem},
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -20,7 +23,7 @@ use crate::hub::{Hub, web::problem::Problem};
         description = "Agentless, encrypted backups. Times are RFC 3339 in UTC, sizes are bytes, ids are opaque. \
                        Lists are newest first. Somebody else's id answers 404. Errors are RFC 9457 problem documents."
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, RestoreReport, RestoreAction, RestoreCount, RestoreLine)),
     security(("bearer" = []))
 )]
 struct Frame;

@@ -16,6 +16,7 @@ use crate::{
             List,
             browse::{self, BrowseQuery},
             restores::{self, NewRestore},
+            restores_to_source::{self, NewServerRestore},
             snapshots::{self, SnapshotFilter},
         },
         views::SnapshotView,
@@ -35,6 +36,7 @@ pub(super) fn router() -> OpenApiRouter<Hub> {
         .routes(routes!(files))
         .routes(routes!(verify))
         .routes(routes!(restore))
+        .routes(routes!(restore_to_source))
 }
 
 /// What to list.
@@ -157,5 +159,24 @@ async fn restore(
 ) -> Result<(StatusCode, Json<Ordered>), ApiError> {
     Ok(Ordered::answer(
         restores::order_of_snapshot(&hub, &actor, &id, new).await?,
+    ))
+}
+
+/// Restore a snapshot to a server
+///
+/// Writes to a source: the one it came from, or another one of a fitting kind. A dry run changes nothing; its `result`
+/// (a `RestoreReport`) says what would be created, overwritten and left alone, and what stands in the way. The restore
+/// itself needs `confirm`, the name of the source that is written to. Nothing is ever removed there.
+#[utoipa::path(post, path = "/api/v1/snapshots/{id}/restores-to-source", tag = "snapshots",
+    params(("id" = SnapshotId, Path)), request_body = NewServerRestore,
+    responses((status = 202, description = "Ordered", body = Ordered)))]
+async fn restore_to_source(
+    State(hub): State<Hub>,
+    Caller(actor): Caller,
+    Id(id): Id<SnapshotId>,
+    ApiJson(new): ApiJson<NewServerRestore>,
+) -> Result<(StatusCode, Json<Ordered>), ApiError> {
+    Ok(Ordered::answer(
+        restores_to_source::order_of_snapshot(&hub, &actor, &id, new).await?,
     ))
 }

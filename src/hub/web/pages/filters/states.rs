@@ -68,6 +68,7 @@ pub fn badge<T: std::fmt::Display>(state: T, _: &dyn Values) -> Result<Safe<Stri
 #[askama::filter_fn]
 pub fn badge_problem<T: Deep<Problem>>(problem: T, _: &dyn Values) -> Result<Safe<String>> {
     let (tone, icon, word) = match problem.deep().kind {
+        crate::domain::entry::ProblemKind::NotWritten => ("bad", "cross", "Not restored"),
         kind if kind.makes_partial() => ("bad", "cross", "Not stored"),
         crate::domain::entry::ProblemKind::Changed => ("", "info", "Changed meanwhile"),
         crate::domain::entry::ProblemKind::Vanished => ("", "info", "Vanished meanwhile"),

@@ -1,0 +1,7 @@
+//! Restores to a server: files written over SFTP, dry runs, what is refused.
+
+mod faults;
+mod files;
+mod logins;
+mod orders;
+mod stage;
