@@ -71,6 +71,8 @@ codes! {
     TransferInterrupted = "transfer_interrupted", true;
     /// A database that is to be dumped does not exist.
     DatabaseNotFound = "database_not_found", false;
+    /// The server's own disk is full.
+    SourceFull = "source_full", true;
     /// Something on the server holds a lock that a dump has to wait for, for too long.
     SourceLocked = "source_locked", true;
     /// The server is of a version that this program does not back up.
@@ -168,7 +170,7 @@ mod tests {
                 DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed | SchemaChanged
                 | SourceLocked => true,
                 // Space is freed, disks are mounted and recover, another worker has room or a sound disk.
-                StorageFull | StorageFailed | SnapshotUnreadable => true,
+                StorageFull | StorageFailed | SnapshotUnreadable | SourceFull => true,
                 // Another worker does it; a fault of ours may have been a race.
                 WorkerLost | Internal => true,
                 // Somebody has to change the source, its server or its credentials.

@@ -47,6 +47,11 @@ pub(super) fn sorted(access: &Access, said: &str) -> Option<JobError> {
             format!("{user} lacks a right on {place}{words}"),
             "Test the connection: the result names the exact GRANT.",
         ),
+        1021 | 1114 => (
+            ErrorCode::SourceFull,
+            format!("the disk of {place} is full{words}"),
+            "Make room on the database server: a dump needs some for temporary tables (tmpdir). It is tried again by itself.",
+        ),
         1049 => (
             ErrorCode::DatabaseNotFound,
             format!("{place} has no such database{words}"),

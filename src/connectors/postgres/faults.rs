@@ -22,6 +22,7 @@ const WORDS: &[(&str, &str)] = &[
     ("too many connections", "53300"),
     ("too many clients", "53300"),
     ("the database system is starting up", "57P03"),
+    ("No space left on device", "53100"),
     ("permission denied", "42501"),
     ("query would be affected by row-level security", "42501"),
     ("could not open relation", "42P01"),
@@ -76,6 +77,11 @@ pub(super) fn by_state(place: &str, user: &str, state: &str, words: &str) -> Opt
             ErrorCode::MissingPrivilege,
             format!("{user} lacks a right on {place}: {words}"),
             "Test the connection: the result names the exact GRANT.",
+        ),
+        "53100" => (
+            ErrorCode::SourceFull,
+            format!("the disk of {place} is full: {words}"),
+            "Make room on the database server: a dump needs some for temporary files. It is tried again by itself.",
         ),
         "53300" | "57P03" => (
             ErrorCode::SourceBusy,
@@ -166,6 +172,11 @@ mod tests {
                 "psql: error: connection to server at \"127.0.0.1\", port 1 failed: FATAL:  password authentication failed \
                  for user \"x\"\n",
                 Some(ErrorCode::AuthFailed),
+            ),
+            (
+                "pg_dump: error: query failed: ERROR:  could not write to file \"base/pgsql_tmp/pgsql_tmp1.0\": No space left \
+                 on device\n",
+                Some(ErrorCode::SourceFull),
             ),
             ("pg_dump: Fehler: kein Speicher mehr", None),
         ] {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use xvault::{connectors::egress::EgressPolicy, domain::error_code::ErrorCode};
 
-use super::stage::{connector, refused};
+use super::stage::{captured, connector, refused, shop};
 use crate::support::{
     dumping::Held,
     eventually::{SOON, eventually},
     mariadb::MariaDb,
+    small_disk::SmallDisk,
+    source_server::Owner,
     ssh_place::Place,
 };
 
@@ -96,6 +98,22 @@ async fn what_cannot_be_reached_is_told_by_its_cause() {
     });
     assert_eq!(refused(&other, &place).await.code, ErrorCode::ProtocolError);
     speaking.abort();
+}
+
+#[tokio::test]
+async fn a_full_disk_of_the_server_is_told_as_that_and_passes() {
+    let disk = SmallDisk::new(4);
+    Owner("mysql").take(disk.path());
+    let temporary = format!("--tmpdir={}", disk.path().display());
+    let (server, place) = (MariaDb::with(&[&temporary]), Place::new());
+    shop(&server, "shop");
+    let source = server.source(&["shop"]);
+    disk.fill(0);
+    let error = refused(&source, &place).await;
+    assert_eq!(error.code, ErrorCode::SourceFull, "{error}");
+    assert!(error.is_transient(), "{error}");
+    disk.empty();
+    captured(&source, &place).await;
 }
 
 #[tokio::test]
