@@ -49,7 +49,7 @@ async fn dump(program: &Program, at: At<'_>, cancel: &CancellationToken) -> (Col
     let mut sent = None;
     let (collected, _) = collect(async |sink| {
         let path = EntryPath::new(b"databases/shop.sql").unwrap();
-        sent = Some(DUMP.send(running, path, &sink, cancel).await);
+        sent = Some(DUMP.send(running, path, &sink, &mut (), cancel).await);
         Ok(())
     })
     .await;
@@ -188,7 +188,7 @@ async fn a_cancelled_dump_leaves_no_process_on_either_side() {
         };
         let send = async {
             let path = EntryPath::new(b"databases/shop.sql").unwrap();
-            sent = Some(DUMP.send(running, path, &sink, &cancel).await);
+            sent = Some(DUMP.send(running, path, &sink, &mut (), &cancel).await);
             drop(sink);
         };
         tokio::join!(watch, send);

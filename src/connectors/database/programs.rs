@@ -9,7 +9,7 @@ use super::Reach;
 use crate::{
     connectors::{
         CaptureSink,
-        program::{Dump, DumpCause, Dumped, Feed, Limits, Load, LoadCause, Loaded, Program, Stdin},
+        program::{Dump, DumpCause, Dumped, Feed, Limits, Load, LoadCause, Loaded, Onlooker, Program, Stdin},
     },
     domain::{entry::EntryPath, error_code::ErrorCode, job::JobError},
 };
@@ -41,7 +41,7 @@ impl Reach {
         }
     }
 
-    /// Runs a program that dumps, to `path` of `sink`. `sort` makes an error of its last words if they name a cause.
+    /// Runs a program that dumps, to `path` of `sink`, while `onlooker` looks on. `sort` makes an error of its last words if they name a cause.
     ///
     /// # Errors
     /// What broke the connection, else what `sort` says, else what is wrong with the dump; `cancelled`.
@@ -50,7 +50,7 @@ impl Reach {
         dumper: &Program,
         dump: Dump<'_>,
         path: EntryPath,
-        sink: &CaptureSink,
+        (sink, onlooker): (&CaptureSink, &mut dyn Onlooker),
         sort: impl FnOnce(&str) -> Option<JobError>,
         cancel: &CancellationToken,
     ) -> Result<Dumped, JobError> {
@@ -58,7 +58,7 @@ impl Reach {
         let starting = cancel.run_until_cancelled(dumper.start(self.at(), Stdin::Empty));
         let cancelled = || JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "");
         let running = starting.await.ok_or_else(cancelled)??;
-        let fault = match dump.send(running, path, sink, cancel).await {
+        let fault = match dump.send(running, path, sink, onlooker, cancel).await {
             Ok(dumped) => return Ok(dumped),
             Err(fault) => fault,
         };

@@ -8,6 +8,7 @@ use super::{
     access::Access,
     faults,
     record::record,
+    rows::RowCounter,
     server::{self, Content, Database, Server},
 };
 use crate::{
@@ -15,9 +16,10 @@ use crate::{
         CaptureReport, CaptureSink,
         database::{Server as _, chosen, lacks, listed},
         dump_name::dump_path,
-        program::Dump,
+        program::{Dump, Onlooker},
     },
     domain::{
+        dump_rows::DumpRows,
         entry::{EntryPath, ProblemKind},
         job::JobError,
         source::Databases,
@@ -121,9 +123,19 @@ async fn dump(
     };
     let path = dump_path(&database.name, "sql")?;
     let sort = |said: &str| faults::sorted(access, said);
-    access.reach().dump(&program, dump, path, sink, sort, cancel).await?;
+    let mut rows = RowCounter::default();
+    let onlookers = (sink, &mut rows as &mut dyn Onlooker);
+    let dumped = access
+        .reach()
+        .dump(&program, dump, path, onlookers, sort, cancel)
+        .await?;
+    let rows = DumpRows {
+        bytes: dumped.bytes,
+        tables: rows.tables(),
+        large_objects: None,
+    };
     let dumped_with = &access.dumper(server.flavour).version;
     let path: EntryPath = dump_path(&database.name, "json")?;
-    sink.document(path, record(server, database, content, dumped_with))
+    sink.document(path, record(server, database, content, dumped_with, &rows))
         .await
 }

@@ -12,10 +12,12 @@ mod opening;
 mod packet;
 mod probe;
 mod record;
+mod rows;
 mod server;
 mod tools;
 
-pub use access::Access;
+pub use access::{Access, quoted};
+pub use load::identifier;
 
 use super::database::DatabaseConnector;
 

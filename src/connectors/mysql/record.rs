@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::server::{Content, Database, Server, Table};
+use crate::domain::dump_rows::DumpRows;
 
 /// `databases/{name}.json`
 #[derive(Serialize)]
@@ -18,6 +19,7 @@ struct Record<'a> {
     routines: u64,
     events: u64,
     triggers: u64,
+    dump: &'a DumpRows,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_dumped: Vec<NotDumped<'a>>,
 }
@@ -35,7 +37,13 @@ struct NotDumped<'a> {
 }
 
 /// The record of one database, as JSON.
-pub(super) fn record(server: &Server, database: &Database, content: &Content, dumped_with: &str) -> Vec<u8> {
+pub(super) fn record(
+    server: &Server,
+    database: &Database,
+    content: &Content,
+    dumped_with: &str,
+    dump: &DumpRows,
+) -> Vec<u8> {
     let record = Record {
         version: 1,
         kind: "mysql",
@@ -51,6 +59,7 @@ pub(super) fn record(server: &Server, database: &Database, content: &Content, du
         routines: content.routines,
         events: content.events,
         triggers: content.triggers,
+        dump,
         not_dumped: content
             .broken_views
             .iter()

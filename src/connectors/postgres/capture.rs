@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     access::Access,
+    archive::RowCounter,
     notes, probe,
     record::record,
     rights,
@@ -17,10 +18,11 @@ use crate::{
         CaptureReport, CaptureSink,
         database::{Server as _, chosen, lacks},
         dump_name::dump_path,
-        program::{Dump, Dumped, Program},
+        program::{Dump, Dumped, Onlooker, Program},
     },
     domain::{
         dump,
+        dump_rows::DumpRows,
         entry::{EntryPath, ProblemKind},
         error_code::ErrorCode,
         job::JobError,
@@ -161,7 +163,9 @@ impl Run<'_> {
             least: LEAST_GLOBALS,
             silence: SILENCE,
         };
-        self.send(dump, program, &self.server.entry, path).await
+        self.send(dump, program, &self.server.entry, path, &mut ())
+            .await
+            .map(drop)
     }
 
     async fn database(&self, database: &Database) -> Result<(), JobError> {
@@ -184,23 +188,38 @@ impl Run<'_> {
             least: LEAST_ARCHIVE,
             silence: SILENCE,
         };
-        self.send(dump, program, &database.name, path).await?;
-        let record = record(self.server, database, &content, &self.programs.version);
+        let mut rows = RowCounter::default();
+        let bytes = self.send(dump, program, &database.name, path, &mut rows).await?;
+        let counted = rows.counted();
+        let rows = DumpRows {
+            bytes,
+            large_objects: counted.as_ref().map(|counted| counted.large_objects),
+            tables: counted.map(|counted| counted.tables),
+        };
+        let record = record(self.server, database, &content, &self.programs.version, &rows);
         self.sink.document(dump_path(&database.name, "json")?, record).await
     }
 
-    async fn send(&self, dump: Dump<'_>, program: Program, database: &str, path: EntryPath) -> Result<(), JobError> {
+    /// Gives the dump's bytes.
+    async fn send(
+        &self,
+        dump: Dump<'_>,
+        program: Program,
+        database: &str,
+        path: EntryPath,
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<u64, JobError> {
         let program = self.access.signed_in(program, database);
         let sort = |said: &str| self.access.sorted(said);
         let dumping = self
             .access
             .reach()
-            .dump(&program, dump, path.clone(), self.sink, sort, self.cancel);
-        let Dumped { said, .. } = dumping.await?;
+            .dump(&program, dump, path.clone(), (self.sink, onlooker), sort, self.cancel);
+        let Dumped { bytes, said } = dumping.await?;
         for warning in notes::warnings(&said) {
             self.note(&path, &warning).await?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     async fn note(&self, path: &EntryPath, text: &str) -> Result<(), JobError> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::server::{Content, Counts, Database, Extension, Relation, Server};
+use crate::domain::dump_rows::DumpRows;
 
 /// `databases/{name}.json`
 #[derive(Serialize)]
@@ -18,6 +19,7 @@ struct Record<'a> {
     extensions: &'a [Extension],
     #[serde(flatten)]
     counts: &'a Counts,
+    dump: &'a DumpRows,
 }
 
 #[derive(Serialize)]
@@ -27,7 +29,13 @@ struct ServerRecord<'a> {
 }
 
 /// The record of one database, as JSON.
-pub(super) fn record(server: &Server, database: &Database, content: &Content, dumped_with: &str) -> Vec<u8> {
+pub(super) fn record(
+    server: &Server,
+    database: &Database,
+    content: &Content,
+    dumped_with: &str,
+    dump: &DumpRows,
+) -> Vec<u8> {
     let record = Record {
         version: 1,
         kind: "postgres",
@@ -42,6 +50,7 @@ pub(super) fn record(server: &Server, database: &Database, content: &Content, du
         relations: &content.relations,
         extensions: &content.extensions,
         counts: &content.counts,
+        dump,
     };
     // Strings and numbers always serialise.
     let mut json = serde_json::to_vec_pretty(&record).unwrap_or_default();

@@ -55,6 +55,8 @@ pub(super) struct Relation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Extension {
     pub(super) name: String,
+    /// Where its functions and types are.
+    pub(super) schema: String,
     pub(super) version: String,
 }
 
@@ -116,8 +118,8 @@ WHERE c.relkind IN ('r', 'p', 'S', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.
   AND (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') \
     OR EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig))) \
 ORDER BY n.nspname, c.relname;\n\
-SELECT json_build_object('is', 'extension', 'name', extname, 'version', extversion) \
-FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname;\n\
+SELECT json_build_object('is', 'extension', 'name', extname, 'schema', nspname, 'version', extversion) \
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname <> 'plpgsql' ORDER BY extname;\n\
 SELECT json_build_object('is', 'counts', \
   'functions', (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS \

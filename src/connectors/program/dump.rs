@@ -40,6 +40,17 @@ pub struct Dump<'a> {
     pub silence: Duration,
 }
 
+/// Looks at a dump while it passes.
+pub trait Onlooker: Send {
+    /// The next piece of it. Must be quick: the dump waits.
+    fn see(&mut self, data: &[u8]);
+}
+
+/// Nobody looks.
+impl Onlooker for () {
+    fn see(&mut self, _: &[u8]) {}
+}
+
 /// A dump that is whole.
 #[derive(Debug, Clone)]
 pub struct Dumped {
@@ -101,7 +112,7 @@ impl DumpFault {
 }
 
 impl Dump<'_> {
-    /// Sends what `running` prints as the file `path`. Only a whole dump is ended as complete; whatever goes
+    /// Sends what `running` prints as the file `path`, and shows it to `onlooker`. Only a whole dump is ended as complete; whatever goes
     /// wrong, the program has ended when this returns.
     ///
     /// # Errors
@@ -111,10 +122,16 @@ impl Dump<'_> {
         mut running: Running,
         path: EntryPath,
         sink: &CaptureSink,
+        onlooker: &mut dyn Onlooker,
         cancel: &CancellationToken,
     ) -> Result<Dumped, DumpFault> {
         let which = format!("{} of {} on {}", running.name(), self.what, running.place());
-        let mut seen = Seen::default();
+        let mut seen = Seen {
+            bytes: 0,
+            head: Vec::new(),
+            tail: Vec::new(),
+            onlooker,
+        };
         let pumping = cancel.run_until_cancelled(self.pump(&mut running, path, sink, &mut seen));
         if let Err(cause) = pumping.await.unwrap_or_else(|| Err(DumpCause::Stopped(cancelled()))) {
             let said = running.kill().await;
@@ -154,7 +171,7 @@ impl Dump<'_> {
         running: &mut Running,
         path: EntryPath,
         sink: &CaptureSink,
-        seen: &mut Seen,
+        seen: &mut Seen<'_>,
     ) -> Result<(), DumpCause> {
         sink.stream(path).await.map_err(DumpCause::Stopped)?;
         let Some(output) = &mut running.stdout else {
@@ -178,7 +195,7 @@ impl Dump<'_> {
         }
     }
 
-    fn judge(&self, seen: &Seen) -> Result<(), String> {
+    fn judge(&self, seen: &Seen<'_>) -> Result<(), String> {
         if seen.bytes < self.least {
             return Err(format!("only {} bytes came", seen.bytes));
         }
@@ -193,15 +210,16 @@ impl Dump<'_> {
 }
 
 /// What is remembered of a dump.
-#[derive(Default)]
-struct Seen {
+struct Seen<'a> {
     bytes: u64,
     head: Vec<u8>,
     tail: Vec<u8>,
+    onlooker: &'a mut dyn Onlooker,
 }
 
-impl Seen {
+impl Seen<'_> {
     fn add(&mut self, data: &[u8], head: usize) {
+        self.onlooker.see(data);
         self.bytes += data.len() as u64;
         let missing = head.saturating_sub(self.head.len()).min(data.len());
         self.head.extend_from_slice(&data[..missing]);

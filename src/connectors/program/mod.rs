@@ -19,7 +19,7 @@ mod on_worker;
 mod run;
 mod running;
 
-pub use dump::{Dump, DumpCause, DumpFault, Dumped};
+pub use dump::{Dump, DumpCause, DumpFault, Dumped, Onlooker};
 pub use feed::{Feed, Feeder, feed};
 pub use load::{Load, LoadCause, LoadFault, Loaded};
 pub use run::{Limits, Ran};

@@ -49,7 +49,9 @@ async fn a_dump_in_parts_loads_with_stock_tools() {
     let (sink, mut items) = CaptureSink::channel();
     let capture = async move {
         let running = dumping.start(At::Worker, Stdin::Empty).await.unwrap();
-        let sent = dump.send(running, path, &sink, &CancellationToken::new()).await;
+        let sent = dump
+            .send(running, path, &sink, &mut (), &CancellationToken::new())
+            .await;
         sent.map_err(|fault| fault.into_error()).unwrap()
     };
     let pack = tokio::task::spawn_blocking(move || {

@@ -39,6 +39,14 @@ async fn a_database_loaded_from_its_dump_is_the_same_by_content() {
         )
     );
     assert_eq!(record["server"]["flavour"], "MariaDB");
+    assert_eq!(record["dump"]["bytes"], stored.files["databases/shop.sql"].len());
+    let tables = record["dump"]["tables"].as_array().unwrap();
+    let names: Vec<_> = tables.iter().map(|table| table["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["child", "items", "log", "old", "parent", "part", "weird `name"]);
+    for (name, table) in names.iter().zip(tables) {
+        let count = server.sql_in("shop", &format!("select count(*) from `{}`", name.replace('`', "``")));
+        assert_eq!(table["rows"].to_string(), count.trim(), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,15 @@ async fn a_database_loaded_from_its_dump_is_the_same_by_content() {
         (&"shop".into(), &"UTF8".into(), &2.into(), &1.into())
     );
     assert_eq!(record["server"]["major"], 15);
+    assert_eq!(record["dump"]["bytes"], stored.files["databases/shop.dump"].len());
+    assert_eq!(record["dump"]["large_objects"], 2);
+    let tables = record["dump"]["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), 7, "{tables:?}");
+    for table in tables {
+        let word = |key: &str| table[key].as_str().unwrap().replace('"', "\"\"");
+        let sql = format!("select count(*) from only \"{}\".\"{}\"", word("schema"), word("name"));
+        assert_eq!(table["rows"].to_string(), server.sql("shop", &sql).trim(), "{table}");
+    }
     let relations = record["relations"].as_array().unwrap();
     let of_kind = |kind: &str| relations.iter().filter(|relation| relation["kind"] == kind).count();
     assert_eq!((of_kind("partitioned table"), of_kind("materialized view")), (1, 1));
