@@ -30,6 +30,7 @@ pub mod sftp;
 pub mod ssh;
 pub mod tar_stream;
 pub mod target;
+pub mod throwaway;
 pub mod tls;
 
 pub use open::{ConnectorContext, open, open_target};

@@ -87,6 +87,14 @@ codes! {
     DumpFailed = "dump_failed", true;
     /// A server, or the program that loads a dump into it, refused part of the dump.
     LoadFailed = "load_failed", false;
+    /// The worker has no server that a dump could be loaded into to prove it.
+    ServerMissing = "server_missing", false;
+    /// Nothing in the snapshot can be loaded to prove it, or nothing says what should be in it.
+    NothingToProve = "nothing_to_prove", false;
+    /// A dump does not hold what was counted when it was made.
+    RestoreMismatch = "restore_mismatch", false;
+    /// The worker has too little room for a database of its own.
+    WorkspaceFull = "workspace_full", true;
     /// Loading a dump took longer than any honest one does.
     LoadTooLong = "load_too_long", false;
     /// The capture came back with nothing in it.
@@ -170,7 +178,7 @@ mod tests {
                 DnsFailed | ConnectFailed | SourceBusy | TransferInterrupted | DumpFailed | SchemaChanged
                 | SourceLocked => true,
                 // Space is freed, disks are mounted and recover, another worker has room or a sound disk.
-                StorageFull | StorageFailed | SnapshotUnreadable | SourceFull => true,
+                StorageFull | StorageFailed | SnapshotUnreadable | SourceFull | WorkspaceFull => true,
                 // Another worker does it; a fault of ours may have been a race.
                 WorkerLost | Internal => true,
                 // Somebody has to change the source, its server or its credentials.
@@ -181,7 +189,8 @@ mod tests {
                 // Likewise of the server that a restore writes to.
                 TargetFull | TargetReadOnly | TargetDenied | TargetPathUnusable | NothingRestored => false,
                 // The snapshot or the order stays as it is.
-                SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit => false,
+                SnapshotDamaged | SnapshotTooNew | SnapshotMissing | KeyUnavailable | ExportLimit | NothingToProve
+                | RestoreMismatch | ServerMissing => false,
                 // Somebody decided it.
                 WorkerRetired | Cancelled => false,
             };

@@ -92,6 +92,23 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How far a verification goes.
+    VerifyLevel {
+        /// Everything inside is read and compared with its hashes; where the tenant keeps the key, the stored files are.
+        Content = "content",
+        /// Then each dump of a database is loaded into a throw-away server, and its rows are counted.
+        Restore = "restore",
+    }
+}
+
+impl Default for VerifyLevel {
+    /// `content`
+    fn default() -> Self {
+        Self::Content
+    }
+}
+
 impl JobState {
     /// True if the job will not change any more.
     pub fn is_final(self) -> bool {
@@ -262,6 +279,9 @@ pub enum JobPayload {
     Verify {
         /// Payload version, 1.
         v: u8,
+        /// How far.
+        #[serde(default)]
+        level: VerifyLevel,
     },
     /// For [`JobKind::Delete`].
     Delete {
@@ -346,6 +366,7 @@ mod tests {
             r#"{"type":"restore","v":1,"export_id":"exp_0","format":"zip"}"#,
             r#"{"type":"restore_to_server","v":1,"order":{"target_source_id":"src_0","dry_run":true}}"#,
             r#"{"type":"verify","v":1}"#,
+            r#"{"type":"verify","v":1,"level":"restore"}"#,
             r#"{"type":"delete","v":1}"#,
             r#"{"type":"probe","v":1}"#,
         ] {

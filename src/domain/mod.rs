@@ -2,6 +2,7 @@
 
 pub mod brief;
 pub mod dump;
+pub mod dump_rows;
 pub mod entry;
 pub mod error_code;
 pub mod escaped;
@@ -11,6 +12,7 @@ pub mod field_error;
 pub mod ids;
 pub mod job;
 pub mod job_event;
+pub mod restore_proof;
 pub mod server_restore;
 pub mod snapshot;
 pub mod source;

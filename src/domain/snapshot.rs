@@ -7,6 +7,7 @@ use super::{
     dump::DumpFile,
     ids::{JobId, SnapshotId, SourceId, TenantId, WorkerId},
     job::{Warnings, text_enum},
+    restore_proof::RestoreProof,
 };
 
 text_enum! {
@@ -160,6 +161,8 @@ pub struct Snapshot {
     pub verified_at: Option<DateTime<Utc>>,
     /// What that looked at.
     pub verified_depth: Option<VerifyDepth>,
+    /// When its dumps were last loaded into a server and found to be what was dumped.
+    pub restore_proof: Option<RestoreProof>,
     /// Why it is [`SnapshotState::Damaged`] or [`SnapshotState::Missing`], in words.
     pub fault: Option<String>,
 }

@@ -6,7 +6,7 @@ use crate::{
     db::jobs::NewJob,
     domain::{
         ids::{ExportId, JobId, SourceId, TenantId},
-        job::{ExportFormat, JobKind, JobPayload},
+        job::{ExportFormat, JobKind, JobPayload, VerifyLevel},
         server_restore::ServerRestore,
         snapshot::Snapshot,
     },
@@ -59,8 +59,8 @@ pub fn restore_to_server(snapshot: &Snapshot, order: ServerRestore) -> NewJob {
 }
 
 /// Re-reads a snapshot.
-pub fn verify(snapshot: &Snapshot) -> NewJob {
-    on_snapshot(snapshot, JobKind::Verify, JobPayload::Verify { v: 1 })
+pub fn verify(snapshot: &Snapshot, level: VerifyLevel) -> NewJob {
+    on_snapshot(snapshot, JobKind::Verify, JobPayload::Verify { v: 1, level })
 }
 
 /// Removes a snapshot.

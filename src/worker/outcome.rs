@@ -10,6 +10,7 @@ use crate::{
     domain::{
         export::NewExport,
         ids::{SnapshotId, TenantId},
+        restore_proof::RestoreProof,
         snapshot::{NewSnapshot, SnapshotKey, SnapshotState, VerifyDepth},
     },
     storage::Storage,
@@ -33,8 +34,9 @@ pub enum Effect {
     Stored(Box<NewSnapshot>),
     /// An export was made.
     Exported(Box<NewExport>),
-    /// A snapshot was read and found whole, as far as that was looked at; it is `complete` or `partial`.
-    Verified(SnapshotKey, SnapshotState, VerifyDepth),
+    /// A snapshot was read and found whole, as far as that was looked at; it is `complete` or `partial`. Its dumps were
+    /// loaded, if there is a proof.
+    Verified(SnapshotKey, SnapshotState, VerifyDepth, Option<Box<RestoreProof>>),
     /// The files of a snapshot were removed.
     Removed(TenantId, SnapshotId),
 }
@@ -46,8 +48,13 @@ impl Effect {
             Self::Nothing => Ok(()),
             Self::Stored(new) => snapshots::insert(conn, new).await,
             Self::Exported(new) => exports::insert(conn, new, export_lifetime).await.map(drop),
-            Self::Verified(key, state, depth) => {
-                let done = snapshots::set_verified(conn, &key.tenant_id, &key.snapshot_id, *state, *depth);
+            Self::Verified(key, state, depth, proof) => {
+                let verified = snapshots::Verified {
+                    state: *state,
+                    depth: *depth,
+                    proof: proof.as_deref(),
+                };
+                let done = snapshots::set_verified(conn, &key.tenant_id, &key.snapshot_id, &verified);
                 done.await.map(drop)
             }
             Self::Removed(tenant_id, id) => snapshots::delete(conn, tenant_id, id).await,

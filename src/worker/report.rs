@@ -152,6 +152,12 @@ async fn write_hand_back(node: &Node, attempt: &Attempt) -> Result<AfterFailure,
 
 /// Notes what a failure says about the snapshot the job was about.
 async fn note_fault(conn: &mut sqlx::PgConnection, job: &Job, error: &JobError) -> Result<(), DbError> {
+    if error.code == ErrorCode::RestoreMismatch
+        && let Some(id) = &job.snapshot_id
+    {
+        let noted = snapshots::mark_disproved(conn, &job.tenant_id, id, &error.message).await;
+        return noted.map(drop);
+    }
     let (state, unreadable) = match error.code {
         ErrorCode::SnapshotDamaged => (SnapshotState::Damaged, false),
         ErrorCode::SnapshotUnreadable => (SnapshotState::Damaged, true),

@@ -29,6 +29,7 @@ mod ssh_channels;
 mod ssh_jump;
 mod ssh_probe;
 mod ssh_session;
+mod throwaway;
 mod tls;
 
 mod chaos;
@@ -49,6 +50,7 @@ mod reconcile_faults;
 mod reconcile_orphans;
 mod reconcile_storage;
 mod recover;
+mod restore_proof;
 mod rolling_restart;
 mod schema_fit;
 mod server_restores;

@@ -17,6 +17,18 @@ pub struct Login {
     pub password: Option<SecretString>,
 }
 
+impl Login {
+    /// A login at a server on this worker that asks for no password.
+    pub fn on_worker(user: &str) -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            user: user.to_owned(),
+            password: None,
+        }
+    }
+}
+
 impl From<&DatabaseSource> for Login {
     fn from(source: &DatabaseSource) -> Self {
         Self {

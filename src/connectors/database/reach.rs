@@ -1,6 +1,9 @@
 //! The way to a server: directly or over SSH, for programs on the worker or on the SSH host.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::DatabaseSource;
 use crate::{
@@ -25,6 +28,11 @@ pub enum Way {
     },
     /// The programs of the SSH host, by themselves.
     OnHost,
+    /// Programs of this worker, to a server on it.
+    OnWorker {
+        /// What they connect to.
+        socket: PathBuf,
+    },
 }
 
 /// An open way to a server.
@@ -106,6 +114,15 @@ impl Reach {
         }
     }
 
+    /// A server on this worker.
+    pub fn on_worker(socket: PathBuf) -> Self {
+        Self {
+            place: "the worker".to_owned(),
+            session: None,
+            way: Way::OnWorker { socket },
+        }
+    }
+
     /// The server, for messages.
     pub fn place(&self) -> &str {
         &self.place
@@ -115,8 +132,8 @@ impl Reach {
     pub fn transport(&self, kind: &str) -> String {
         match (&self.way, &self.session) {
             (Way::OnHost, _) => format!("{kind}-on-host"),
-            (Way::Relay { .. }, Some(_)) => format!("{kind}-forwarded"),
-            (Way::Relay { .. }, None) => kind.to_owned(),
+            (Way::Relay { .. } | Way::OnWorker { .. }, Some(_)) => format!("{kind}-forwarded"),
+            (Way::Relay { .. } | Way::OnWorker { .. }, None) => kind.to_owned(),
         }
     }
 
@@ -132,6 +149,7 @@ impl Reach {
     pub fn socket(&self) -> Option<&Path> {
         match &self.way {
             Way::Relay { relay, .. } => Some(relay.socket()),
+            Way::OnWorker { socket } => Some(socket),
             Way::OnHost => None,
         }
     }
@@ -140,7 +158,7 @@ impl Reach {
     pub fn presented(&self) -> Option<Presented> {
         match &self.way {
             Way::Relay { tls, .. } => tls.as_ref()?.presented(),
-            Way::OnHost => None,
+            Way::OnHost | Way::OnWorker { .. } => None,
         }
     }
 
@@ -148,7 +166,7 @@ impl Reach {
     pub fn take_failure(&self) -> Option<JobError> {
         match &self.way {
             Way::Relay { relay, .. } => relay.take_failure(),
-            Way::OnHost => None,
+            Way::OnHost | Way::OnWorker { .. } => None,
         }
     }
 

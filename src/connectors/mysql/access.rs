@@ -1,5 +1,7 @@
 //! A server as the client programs reach it: how they sign in, what they are asked, and what they say.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -75,6 +77,19 @@ impl Server for Access {
 }
 
 impl Access {
+    /// The way to a server on this worker that asks `user` for no password.
+    ///
+    /// # Errors
+    /// `client_missing` if there are no programs for it.
+    pub async fn on_worker(socket: PathBuf, user: &str, cancel: &CancellationToken) -> Result<Self, JobError> {
+        let tools = Tools::find(At::Worker, cancel).await?.ok_or_else(Tools::missing)?;
+        Ok(Self {
+            reach: Reach::on_worker(socket),
+            login: Login::on_worker(user),
+            tools,
+        })
+    }
+
     /// The server, for messages.
     pub(super) fn place(&self) -> &str {
         self.reach.place()
@@ -111,7 +126,7 @@ impl Access {
     ///
     /// # Errors
     /// By what the server or the connection says.
-    pub(super) async fn query(&self, sql: &str, cancel: &CancellationToken) -> Result<Vec<Vec<String>>, JobError> {
+    pub async fn query(&self, sql: &str, cancel: &CancellationToken) -> Result<Vec<Vec<String>>, JobError> {
         let client = self.client().args([
             "--batch",
             "--skip-column-names",
@@ -185,7 +200,7 @@ async fn prepare(
 }
 
 /// A text as a literal, in the mode that [`Access::query`] sets.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 

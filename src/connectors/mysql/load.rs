@@ -83,7 +83,7 @@ impl Access {
         feed.without_first_line(SANDBOX).await;
         let what = format!("the database {database}");
         let load = Load { what: &what, time };
-        let sort = |said: &str| faults::sorted(self, said).filter(|error| is_of_the_connection(error.code));
+        let sort = |said: &str| faults::sorted(self, said).filter(|error| is_of_the_connection(error.code, said));
         let loaded = self.reach().load(&program, &load, feed, sort, cancel).await?;
         match loaded.exit.success() {
             true => Ok(()),
@@ -93,14 +93,16 @@ impl Access {
 }
 
 /// True for causes that have nothing to do with what the dump holds.
-fn is_of_the_connection(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::AuthFailed | ErrorCode::TlsRequired | ErrorCode::SourceBusy | ErrorCode::TransferInterrupted
-    )
+fn is_of_the_connection(code: ErrorCode, said: &str) -> bool {
+    match code {
+        // A statement without the right to read files is refused with the number of a wrong password.
+        ErrorCode::AuthFailed => !said.contains(" at line "),
+        ErrorCode::TlsRequired | ErrorCode::SourceBusy | ErrorCode::TransferInterrupted => true,
+        _ => false,
+    }
 }
 
 /// A name in SQL, whatever it holds.
-pub(super) fn identifier(name: &str) -> String {
+pub fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }

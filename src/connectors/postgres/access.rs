@@ -1,6 +1,6 @@
 //! A server as the client programs reach it: how they sign in, what they are asked, and what they say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -119,6 +119,19 @@ impl Access {
         }
     }
 
+    /// The way to a server on this worker that asks `user` for no password.
+    ///
+    /// # Errors
+    /// `client_missing` if there are no programs for it.
+    pub async fn on_worker(socket: PathBuf, user: &str, cancel: &CancellationToken) -> Result<Self, JobError> {
+        let tools = Tools::find(At::Worker, cancel).await?.ok_or_else(Tools::missing)?;
+        Ok(Self {
+            reach: Reach::on_worker(socket),
+            login: Login::on_worker(user),
+            tools,
+        })
+    }
+
     /// The server, for messages.
     pub(super) fn place(&self) -> &str {
         self.reach.place()
@@ -157,7 +170,7 @@ impl Access {
     ///
     /// # Errors
     /// By what the server or the connection says.
-    pub(super) async fn command(&self, database: &str, sql: &str, cancel: &CancellationToken) -> Result<(), JobError> {
+    pub async fn command(&self, database: &str, sql: &str, cancel: &CancellationToken) -> Result<(), JobError> {
         self.query::<serde::de::IgnoredAny>(database, sql, cancel)
             .await
             .map(drop)
@@ -167,7 +180,7 @@ impl Access {
     ///
     /// # Errors
     /// By what the server or the connection says.
-    pub(super) async fn query<T: DeserializeOwned>(
+    pub async fn query<T: DeserializeOwned>(
         &self,
         database: &str,
         sql: &str,

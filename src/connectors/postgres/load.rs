@@ -113,11 +113,11 @@ fn is_of_the_connection(code: ErrorCode) -> bool {
 }
 
 /// A name in SQL, whatever it holds.
-pub(super) fn identifier(name: &str) -> String {
+pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text in SQL; [`Access::query`] sets the mode in which backslashes mean nothing.
-pub(super) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -5,6 +5,7 @@
 //! Everything the server says is text of a stranger; nothing it says is obeyed.
 
 mod access;
+mod archive;
 mod capture;
 mod faults;
 mod load;
@@ -19,7 +20,8 @@ mod server;
 mod tools;
 
 pub use access::Access;
-pub use load::Loading;
+pub use load::{Loading, identifier, literal};
+pub(crate) use tools::major;
 
 use super::database::DatabaseConnector;
 

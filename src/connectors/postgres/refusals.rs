@@ -16,10 +16,16 @@ impl Refusals {
     /// Reads what `pg_restore` said; `None` if something was refused for another reason, or not everything was said.
     pub(super) fn read(said: &str) -> Option<Self> {
         let mut refused = Vec::new();
+        let mut forgiven = 0;
         let mut counted = None;
         for line in said.lines() {
             if let Some((_, why)) = line.split_once("pg_restore: error: could not execute query: ERROR:  ") {
                 let lower = why.to_ascii_lowercase();
+                if lower.starts_with("schema \"") && lower.ends_with("\" already exists") {
+                    // Made before, for an extension in it.
+                    forgiven += 1;
+                    continue;
+                }
                 if !RIGHTS.iter().any(|mark| lower.starts_with(mark)) {
                     return None;
                 }
@@ -30,7 +36,7 @@ impl Refusals {
                 counted = count.trim().parse().ok();
             }
         }
-        (counted == Some(refused.len())).then_some(Self(refused))
+        (counted == Some(refused.len() + forgiven)).then_some(Self(refused))
     }
 }
 

@@ -84,7 +84,7 @@ impl Tools {
 }
 
 /// `15` of `pg_dump (PostgreSQL) 15.14 (Debian …)`, `18` of `… 18beta1`.
-fn major(version: &str) -> Option<u32> {
+pub(crate) fn major(version: &str) -> Option<u32> {
     let (_, number) = version.split_once(") ")?;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()

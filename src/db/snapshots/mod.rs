@@ -16,7 +16,7 @@ mod state;
 mod verification;
 
 pub use standing::{Standing, known_of, some_on_worker, standing};
-pub use state::{OnDisk, Verdict, judge, mark_faulty, on_worker, set_deleting, set_verified};
+pub use state::{OnDisk, Verdict, Verified, judge, mark_disproved, mark_faulty, on_worker, set_deleting, set_verified};
 pub use verification::{Pace, set_pace, take_pace, take_unverified, verifying_workers};
 
 /// Which snapshots to list; `None` means any.
@@ -202,6 +202,7 @@ impl FromRow<'_, PgRow> for Snapshot {
             pinned: row.try_get("pinned")?,
             verified_at: row.try_get("verified_at")?,
             verified_depth: row.try_get("verified_depth")?,
+            restore_proof: row.try_get::<Option<Json<_>>, _>("restore_proof")?.map(|proof| proof.0),
             fault: row.try_get("fault")?,
         })
     }

@@ -1,11 +1,12 @@
 //! What is known of a snapshot's files: by the looks of the disk, and by verification.
 
-use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow, types::Json};
 
 use crate::{
     db::DbError,
     domain::{
         ids::{SnapshotId, TenantId, WorkerId},
+        restore_proof::RestoreProof,
         snapshot::{SnapshotKey, SnapshotState, VerifyDepth},
     },
 };
@@ -115,24 +116,61 @@ pub async fn set_deleting(conn: &mut PgConnection, tenant_id: &TenantId, id: &Sn
     Ok(done.rows_affected() > 0)
 }
 
-/// Notes a successful verification. A snapshot that was thought damaged or missing is whole again,
-/// as far as it ever was.
+/// Writes down that the dumps in a snapshot, loaded, are not what was dumped. Only loading them again can take that back.
+/// False if it is gone or being removed.
+pub async fn mark_disproved(
+    conn: &mut PgConnection,
+    tenant_id: &TenantId,
+    id: &SnapshotId,
+    fault: &str,
+) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "update snapshots set state = 'damaged', fault = $3, fault_in_content = true, fault_in_restore = true, \
+             unreadable = false \
+         where tenant_id = $1 and id = $2 and state <> 'deleting'",
+    )
+    .bind(tenant_id)
+    .bind(id)
+    .bind(fault)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// What a successful verification found.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified<'a> {
+    /// What the snapshot is, `complete` or `partial`.
+    pub state: SnapshotState,
+    /// What was looked at.
+    pub depth: VerifyDepth,
+    /// Set if its dumps were loaded too.
+    pub proof: Option<&'a RestoreProof>,
+}
+
+/// Notes a successful verification. A snapshot that was thought damaged or missing is whole again, as far as it ever was;
+/// unless its dumps were found wrong when they were loaded, and this time were not loaded.
 pub async fn set_verified(
     conn: &mut PgConnection,
     tenant_id: &TenantId,
     id: &SnapshotId,
-    state: SnapshotState,
-    depth: VerifyDepth,
+    verified: &Verified<'_>,
 ) -> Result<bool, DbError> {
     let done = sqlx::query(
-        "update snapshots set verified_at = now(), verified_depth = $4, fault = null, fault_in_content = false, \
-             unreadable = false, state = case when state = 'deleting' then state else $3 end \
+        "update snapshots set verified_at = now(), verified_depth = $4, unreadable = false, \
+             restore_proof = coalesce($5, restore_proof), \
+             fault = case when fault_in_restore and $5 is null then fault end, \
+             fault_in_content = fault_in_restore and $5 is null, \
+             fault_in_restore = fault_in_restore and $5 is null, \
+             state = case when state = 'deleting' then state \
+                          when fault_in_restore and $5 is null then 'damaged' else $3 end \
          where tenant_id = $1 and id = $2",
     )
     .bind(tenant_id)
     .bind(id)
-    .bind(state)
-    .bind(depth)
+    .bind(verified.state)
+    .bind(verified.depth)
+    .bind(verified.proof.map(Json))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)

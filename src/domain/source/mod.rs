@@ -49,6 +49,16 @@ impl SourceKind {
     }
 }
 
+impl SourceKind {
+    /// True if its snapshots hold dumps of databases.
+    pub fn has_dumps(self) -> bool {
+        match self {
+            Self::Mysql | Self::Postgres => true,
+            Self::Ssh | Self::Sftp | Self::Ftp => false,
+        }
+    }
+}
+
 impl std::str::FromStr for SourceKind {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

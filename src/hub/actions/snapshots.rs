@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{ActionError, Actor, List, ListQuery, audit, jobs::order};
+use super::{ActionError, Actor, List, ListQuery, audit, file_keys, jobs::order};
 use crate::{
     db::{
         Page,
@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{
         ids::{SnapshotId, SourceId},
-        job::JobState,
+        job::{JobState, VerifyLevel},
         snapshot::{Locator, Snapshot, SnapshotState},
         user::Role,
         worker::Worker,
@@ -72,14 +72,42 @@ pub async fn set_pinned(hub: &Hub, actor: &Actor, id: &SnapshotId, pinned: bool)
     Ok(view)
 }
 
-/// Orders a full check of a snapshot.
-pub async fn order_verify(hub: &Hub, actor: &Actor, id: &SnapshotId) -> Result<JobView, ActionError> {
+/// Orders a full check of a snapshot. At the level `restore` it must be one of databases, and xVault must have its key.
+pub async fn order_verify(
+    hub: &Hub,
+    actor: &Actor,
+    id: &SnapshotId,
+    level: VerifyLevel,
+) -> Result<JobView, ActionError> {
     actor.require(Role::Operator)?;
     let mut tx = hub.begin().await?;
     let snapshot = find_kept(&mut tx, actor, id).await?;
-    let job = order(&mut tx, hub, actor, orders::verify(&snapshot)).await?;
+    if level == VerifyLevel::Restore {
+        require_loadable(&mut tx, hub, actor, &snapshot).await?;
+    }
+    let job = order(&mut tx, hub, actor, orders::verify(&snapshot, level)).await?;
     hub.commit(tx).await?;
     Ok(job)
+}
+
+async fn require_loadable(
+    conn: &mut PgConnection,
+    hub: &Hub,
+    actor: &Actor,
+    snapshot: &Snapshot,
+) -> Result<(), ActionError> {
+    let source = sources::get(&mut *conn, &actor.tenant_id, &snapshot.new.key.source_id).await?;
+    if !source.is_some_and(|source| source.config.kind().has_dumps()) {
+        let detail = "the snapshot is of files; only dumps of databases can be loaded to check them";
+        return Err(ActionError::Conflict(detail.into()));
+    }
+    let headers = [&snapshot.new.backup_header[..]];
+    match file_keys::of_headers(conn, hub, &actor.tenant_id, headers).await? {
+        Some(_) => Ok(()),
+        None => Err(ActionError::Conflict(
+            "your organisation keeps the key of this snapshot itself, so xVault cannot load what is in it".into(),
+        )),
+    }
 }
 
 /// Orders the removal of a snapshot. From now on it cannot be restored. A removal that failed can be

@@ -11,7 +11,7 @@ use crate::{
         jobs::NewJob,
         snapshots::{self, Pace},
     },
-    domain::ids::WorkerId,
+    domain::{ids::WorkerId, job::VerifyLevel},
     hub::Hub,
     queue::{self, EnqueueError, orders},
 };
@@ -57,7 +57,7 @@ async fn order(hub: &Hub, worker: &WorkerId, share: f64) -> Result<(), DbError> 
         for snapshot in snapshots::take_unverified(&mut tx, worker, due.orders).await? {
             let new = NewJob {
                 priority: orders::SCHEDULED,
-                ..orders::verify(&snapshot)
+                ..orders::verify(&snapshot, VerifyLevel::Content)
             };
             match queue::enqueue(&mut tx, &new).await {
                 Ok(job) => {

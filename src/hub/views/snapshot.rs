@@ -8,6 +8,7 @@ use crate::domain::{
     dump::DumpFile,
     ids::{JobId, SnapshotId, SourceId},
     job::Warnings,
+    restore_proof::RestoreProof,
     snapshot::{Encryption, Locator, Snapshot, SnapshotState, VerifyDepth},
 };
 
@@ -49,6 +50,8 @@ pub struct SnapshotView {
     /// What that looked at: `content` is everything inside; `hashes` are those of the stored files, where
     /// the tenant keeps its key itself.
     pub verified_depth: Option<VerifyDepth>,
+    /// When its dumps were last loaded into a throw-away server and found to be what was dumped.
+    pub restore_proof: Option<RestoreProof>,
     /// Why it is `damaged` or `missing`, in words.
     pub fault: Option<String>,
 }
@@ -62,6 +65,7 @@ impl SnapshotView {
             pinned,
             verified_at,
             verified_depth,
+            restore_proof,
             fault,
         } = snapshot;
         Self {
@@ -82,6 +86,7 @@ impl SnapshotView {
             dumps: new.dumps,
             verified_at,
             verified_depth,
+            restore_proof,
             fault,
         }
     }

@@ -27,10 +27,31 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
         if !is_json(&request) {
             return Err(ApiError::NotJson);
         }
-        let body = body(request).await?;
-        let value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
-        Ok(Self(input::parse("", value)?))
+        parsed(&body(request).await?).map(Self)
     }
+}
+
+/// A JSON body that may be left out; then everything in it is as usual.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(&request);
+        let body = body(request).await?;
+        match body.is_empty() {
+            true => Ok(Self(T::default())),
+            false if !is_json => Err(ApiError::NotJson),
+            false => parsed(&body).map(Self),
+        }
+    }
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let value = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    Ok(input::parse("", value)?)
 }
 
 /// The whole body, if it is not too long. The rest of a longer one is read and thrown away, within reason:

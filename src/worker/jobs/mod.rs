@@ -27,7 +27,7 @@ pub async fn run(node: Arc<Node>, attempt: Arc<Attempt>) -> Result<Outcome, JobE
         JobPayload::RestoreToServer { order, .. } => restore_to_server::run(&node, &attempt, order).await,
         JobPayload::Backup { .. } => backup::run(&node, &attempt).await,
         JobPayload::Probe { .. } => probe::run(&node, &attempt).await,
-        JobPayload::Verify { .. } => verify::run(&node, &attempt).await,
+        JobPayload::Verify { level, .. } => verify::run(&node, &attempt, *level).await,
         JobPayload::Delete { .. } => delete::run(&node, &attempt).await,
         JobPayload::Restore {
             export_id,

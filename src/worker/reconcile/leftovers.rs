@@ -5,19 +5,20 @@ use std::{collections::HashSet, fs, io, path::Path, sync::Arc};
 
 use super::ReconcileError;
 use crate::{
-    connectors::private_dir::sweep_stale,
+    connectors::{private_dir::sweep_stale, throwaway},
     db::{self, exports},
     domain::ids::ExportId,
     worker::node::Node,
 };
 
-/// Makes the directories of a worker and removes what connections of dead processes left in the one for
-/// temporary things. Only those: it may be a directory shared with another worker, or `/tmp` itself.
+/// Makes the directories of a worker and removes what connections and throw-away servers of dead processes left in the one
+/// for temporary things. Only those: it may be a directory shared with another worker, or `/tmp` itself.
 pub fn prepare_directories(tmp_dir: &Path, exports_dir: &Path) -> io::Result<()> {
     for dir in [tmp_dir, exports_dir] {
         make_private(dir)?;
     }
-    sweep_stale(tmp_dir).map(drop)
+    sweep_stale(tmp_dir)?;
+    throwaway::sweep(tmp_dir).map(drop)
 }
 
 /// Readable by us alone.
@@ -35,6 +36,11 @@ pub async fn sweep(node: &Arc<Node>) -> Result<(), ReconcileError> {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed what dead connections left"),
             Err(error) => tracing::warn!(%error, "could not remove what dead connections left"),
+        }
+        match throwaway::sweep(&owner.config.tmp_dir) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed throw-away servers of processes that were killed"),
+            Err(error) => tracing::warn!(%error, "could not remove throw-away servers of processes that were killed"),
         }
         match owner.storage.sweep() {
             Ok(0) => {}

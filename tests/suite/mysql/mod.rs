@@ -5,5 +5,5 @@ mod faults;
 mod loads;
 mod over_ssh;
 mod rights;
-mod stage;
+pub mod stage;
 mod tls;

@@ -55,4 +55,20 @@ async fn a_postgres_database_is_added_approved_backed_up_and_chosen_by_pages() {
         assert!(files.text().contains(file), "{}", files.text());
     }
     assert!(!files.text().contains("postgres.dump"), "{}", files.text());
+
+    let page = browser.get(&snapshot).await;
+    assert!(
+        page.text().contains("Not restored and checked so far"),
+        "{}",
+        page.text()
+    );
+    let prove = page.form(&format!("{snapshot}/verify")).add("level", "restore");
+    let job = browser.submit(prove).await.path;
+    let page = reload_until(&mut browser, &job, "Succeeded").await;
+    assert!(page.text().contains("Restored and checked in"), "{}", page.text());
+    let page = browser.get(&snapshot).await;
+    assert_sound(&page);
+    for told in ["Restored and checked", "PostgreSQL 1", "shop"] {
+        assert!(page.text().contains(told), "{told}: {}", page.text());
+    }
 }

@@ -151,7 +151,7 @@ pub async fn add_source_at(api: &Api, name: &str, config: &SshConfig) -> String 
     source
 }
 
-fn id(value: &Value) -> String {
+pub fn id(value: &Value) -> String {
     value["id"]
         .as_str()
         .unwrap_or_else(|| panic!("no id: {value}"))

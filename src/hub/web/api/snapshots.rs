@@ -9,6 +9,7 @@ use crate::{
     domain::{
         brief::BrowsePage,
         ids::{JobId, SnapshotId, SourceId},
+        job::VerifyLevel,
     },
     hub::{
         Hub,
@@ -23,7 +24,7 @@ use crate::{
         web::{
             auth::Caller,
             error::ApiError,
-            extract::{ApiJson, Id},
+            extract::{ApiJson, Id, MaybeJson},
             pagination::{PageParams, Params},
         },
     },
@@ -133,17 +134,30 @@ async fn files(
     Ok(Json(browse::files(&hub, &actor, &id, query).await?))
 }
 
+/// How to check a snapshot.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewVerification {
+    /// `content` if absent.
+    #[serde(default)]
+    level: VerifyLevel,
+}
+
 /// Check a snapshot
 ///
-/// A job that reads all of it and compares every hash.
+/// A job that reads all of it and compares every hash. At the level `restore`, it then loads each dump of a database into a
+/// throw-away server on the worker and counts the rows: 409 if the snapshot has no dumps, or your organisation keeps the key.
 #[utoipa::path(post, path = "/api/v1/snapshots/{id}/verify", tag = "snapshots", params(("id" = SnapshotId, Path)),
-    responses((status = 202, description = "Ordered", body = Ordered)))]
+    request_body = Option<NewVerification>, responses((status = 202, description = "Ordered", body = Ordered)))]
 async fn verify(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     Id(id): Id<SnapshotId>,
+    MaybeJson(new): MaybeJson<NewVerification>,
 ) -> Result<(StatusCode, Json<Ordered>), ApiError> {
-    Ok(Ordered::answer(snapshots::order_verify(&hub, &actor, &id).await?))
+    Ok(Ordered::answer(
+        snapshots::order_verify(&hub, &actor, &id, new.level).await?,
+    ))
 }
 
 /// Restore a snapshot

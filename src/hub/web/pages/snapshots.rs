@@ -130,8 +130,9 @@ pub async fn pin(Id(id): Id<SnapshotId>, Post { visit, form }: Post) -> Answer {
 }
 
 /// `POST /snapshots/{id}/verify`
-pub async fn verify(Id(id): Id<SnapshotId>, Post { visit, .. }: Post) -> Answer {
-    let job = snapshots::order_verify(&visit.hub, &visit.actor, &id).await?;
+pub async fn verify(Id(id): Id<SnapshotId>, Post { visit, form }: Post) -> Answer {
+    let level = form.text("level").parse().unwrap_or_default();
+    let job = snapshots::order_verify(&visit.hub, &visit.actor, &id, level).await?;
     visit.go(&format!("/jobs/{}", job.id))
 }
 
