@@ -33,7 +33,7 @@ pub mod target;
 pub mod throwaway;
 pub mod tls;
 
-pub use open::{ConnectorContext, open, open_target};
+pub use open::{ConnectorContext, open, open_dump_target, open_target};
 
 /// How many items may wait between connector and packer. For a tar stream in pieces of [`CHUNK`]
 /// bytes this bounds the memory between the two at 2 MiB. Over SFTP a piece is one answer of the

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Connector,
-    database::DatabaseSource,
+    database::{DatabaseSource, DumpTarget},
     egress::EgressPolicy,
     ftp::{FtpConnector, FtpSource},
     mysql::MysqlConnector,
@@ -58,6 +58,46 @@ pub async fn open_target(
         other => Err(JobError::new(
             ErrorCode::Internal,
             format!("files cannot be written to a source of kind {}", other.kind().as_str()),
+            "Choose another source to restore to.",
+        )
+        .permanent()),
+    }
+}
+
+/// Connects to a database server for loading dumps.
+///
+/// # Errors
+/// As a capture of it; `internal` if it is no database server.
+pub async fn open_dump_target(
+    brief: SourceBrief,
+    ctx: ConnectorContext,
+    cancel: &CancellationToken,
+) -> Result<Box<dyn DumpTarget>, JobError> {
+    let SourceBrief {
+        config,
+        credentials,
+        identity,
+    } = brief;
+    match config {
+        SourceConfig::Mysql(config) => {
+            let source = DatabaseSource {
+                config,
+                credentials,
+                identity,
+            };
+            Ok(Box::new(MysqlConnector::new(source, ctx)?.connect(cancel).await?))
+        }
+        SourceConfig::Postgres(config) => {
+            let source = DatabaseSource {
+                config,
+                credentials,
+                identity,
+            };
+            Ok(Box::new(PostgresConnector::new(source, ctx)?.connect(cancel).await?))
+        }
+        other => Err(JobError::new(
+            ErrorCode::Internal,
+            format!("dumps cannot be loaded into a source of kind {}", other.kind().as_str()),
             "Choose another source to restore to.",
         )
         .permanent()),

@@ -60,3 +60,14 @@ pub async fn list(
         })
         .collect()
 }
+
+/// True if something happened to a job that was told in exactly these words.
+pub async fn has_message(conn: &mut PgConnection, job_id: &JobId, message: &str) -> Result<bool, DbError> {
+    Ok(
+        sqlx::query_scalar("select exists (select from job_events where job_id = $1 and message = $2)")
+            .bind(job_id)
+            .bind(message)
+            .fetch_one(conn)
+            .await?,
+    )
+}

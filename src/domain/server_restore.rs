@@ -50,12 +50,35 @@ pub struct ServerRestore {
     /// True if owners are restored too.
     #[serde(default)]
     pub owners: bool,
+    /// What databases are to be called, by what they were called.
+    #[serde(default)]
+    pub databases: BTreeMap<String, String>,
+    /// Of databases: what the others' new names end in. The same in each attempt.
+    #[serde(default)]
+    pub suffix: String,
     /// The login to use instead of the target's.
     #[serde(default)]
     pub login: Option<String>,
     /// True if nothing may be changed: only what would be done is found out.
     pub dry_run: bool,
 }
+
+impl ServerRestore {
+    /// What a database is to be called, at most [`MAX_DATABASE_NAME`] bytes.
+    pub fn database_name(&self, database: &str) -> String {
+        if let Some(name) = self.databases.get(database) {
+            return name.clone();
+        }
+        let mut end = database.len().min(MAX_DATABASE_NAME.saturating_sub(self.suffix.len()));
+        while !database.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}{}", &database[..end], self.suffix)
+    }
+}
+
+/// Longest name of a database that every server takes, in bytes.
+pub const MAX_DATABASE_NAME: usize = 63;
 
 /// What becomes of one thing out of the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -127,6 +150,19 @@ pub struct RestoreReport {
 }
 
 impl RestoreReport {
+    /// Notes what becomes of one thing.
+    pub fn note(&mut self, action: RestoreAction, bytes: u64, line: RestoreLine) {
+        let count = self.counts.entry(action).or_default();
+        count.entries += 1;
+        count.bytes += bytes;
+        if count.entries <= Self::SAMPLE {
+            self.sample.push(line);
+        }
+    }
+
+    /// Lines kept of each action.
+    pub const SAMPLE: u64 = 50;
+
     /// How many things an action is done to.
     pub fn count(&self, action: RestoreAction) -> RestoreCount {
         self.counts.get(&action).copied().unwrap_or_default()
@@ -145,5 +181,25 @@ impl RestoreReport {
     pub fn missing(&self) -> u64 {
         let missing = self.counts.iter().filter(|(action, _)| action.is_missing());
         missing.map(|(_, count)| count.entries).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_names_of_databases_end_in_the_time_and_are_never_too_long() {
+        let mut order: ServerRestore =
+            serde_json::from_str(r#"{"target_source_id": "src_0", "dry_run": true}"#).unwrap();
+        order.suffix = "_restored_20261123_0300".into();
+        order.databases.insert("a".into(), "b".into());
+        assert_eq!(order.database_name("a"), "b");
+        assert_eq!(order.database_name("shop"), "shop_restored_20261123_0300");
+        let long = order.database_name(&"\u{fc}".repeat(60));
+        assert!(
+            long.len() <= MAX_DATABASE_NAME && long.ends_with(&order.suffix),
+            "{long}"
+        );
     }
 }

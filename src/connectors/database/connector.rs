@@ -82,6 +82,22 @@ impl<S: Server> DatabaseConnector<S> {
             )),
         }
     }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// The reason why that did not work; `cancelled` if `cancel` fires first.
+    pub async fn connect(&self, cancel: &CancellationToken) -> Result<S, JobError> {
+        let connecting = cancel.run_until_cancelled(async {
+            let session = match self.source.ssh() {
+                Some(ssh) => Some(SshSession::connect(&ssh, &self.ctx).await?),
+                None => None,
+            };
+            S::open(&self.source, &self.ctx, session, cancel).await
+        });
+        let cancelled = || JobError::new(ErrorCode::Cancelled, "cancelled before it was connected", "");
+        connecting.await.ok_or_else(cancelled)?
+    }
 }
 
 #[async_trait]
@@ -95,15 +111,7 @@ impl<S: Server> Connector for DatabaseConnector<S> {
     }
 
     async fn capture(&self, sink: CaptureSink, cancel: CancellationToken) -> Result<CaptureReport, JobError> {
-        let connecting = cancel.run_until_cancelled(async {
-            let session = match self.source.ssh() {
-                Some(ssh) => Some(SshSession::connect(&ssh, &self.ctx).await?),
-                None => None,
-            };
-            S::open(&self.source, &self.ctx, session, &cancel).await
-        });
-        let cancelled = || JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "");
-        let server = connecting.await.ok_or_else(cancelled)??;
+        let server = self.connect(&cancel).await?;
         let result = server.capture(&self.source.config.databases, &sink, &cancel).await;
         server.into_reach().close().await;
         result

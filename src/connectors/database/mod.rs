@@ -10,12 +10,14 @@ mod probe;
 mod programs;
 mod reach;
 mod selection;
+mod target;
 
 pub use connector::{DatabaseConnector, Server};
 pub(super) use dialect::Dialect;
 pub(super) use login::Login;
 pub(super) use reach::{Reach, Way};
 pub(super) use selection::{chosen, is_chosen, lacks, listed};
+pub use target::{DumpTarget, LOAD_TIME, Origin};
 
 use super::ssh::SshSource;
 use crate::domain::source::{Credentials, DatabaseConfig, PinnedIdentity};

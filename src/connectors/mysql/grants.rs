@@ -38,7 +38,7 @@ impl Grants {
     }
 
     /// True if `right` is held on the whole of `database`; `None`: everywhere.
-    fn covers(&self, right: &str, database: Option<&str>) -> bool {
+    pub(super) fn covers(&self, right: &str, database: Option<&str>) -> bool {
         let everywhere = |rule: &Rule| rule.gives(right) && rule.is_on_everything();
         let held = self.rules.iter().any(everywhere)
             || database.is_some_and(|name| self.deciding(name).iter().any(|rule| rule.gives(right)));
@@ -254,7 +254,7 @@ fn like(pattern: &str, name: &str) -> bool {
 }
 
 /// `'dump'@'%'` of `dump@%`.
-fn account(current_user: &str) -> String {
+pub(super) fn account(current_user: &str) -> String {
     let (user, host) = current_user.rsplit_once('@').unwrap_or((current_user, "%"));
     let quoted = |part: &str| format!("'{}'", part.replace('\'', "''"));
     format!("{}@{}", quoted(user), quoted(host))

@@ -14,6 +14,7 @@ mod probe;
 mod record;
 mod rows;
 mod server;
+mod target;
 mod tools;
 
 pub use access::{Access, quoted};

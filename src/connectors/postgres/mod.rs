@@ -17,6 +17,7 @@ mod record;
 mod refusals;
 mod rights;
 mod server;
+mod target;
 mod tools;
 
 pub use access::Access;

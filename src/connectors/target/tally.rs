@@ -1,17 +1,11 @@
 //! Counts what becomes of things, and keeps the first few of each kind.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{
     escaped::escape,
-    server_restore::{RestoreAction, RestoreCount, RestoreLine, RestoreReport},
+    server_restore::{RestoreAction, RestoreLine, RestoreReport},
 };
-
-/// Lines kept of each action.
-const SAMPLE: u64 = 50;
 
 /// Most obstacles told.
 const MAX_OBSTACLES: usize = 50;
@@ -25,8 +19,7 @@ pub struct Tally(Mutex<Counted>);
 
 #[derive(Debug, Default)]
 struct Counted {
-    counts: BTreeMap<RestoreAction, RestoreCount>,
-    sample: Vec<RestoreLine>,
+    report: RestoreReport,
     obstacles: Vec<String>,
 }
 
@@ -34,16 +27,12 @@ impl Tally {
     /// Notes what becomes of `path`, of so many bytes.
     pub fn note(&self, action: RestoreAction, path: &[u8], bytes: u64, why: Option<String>) {
         let mut counted = self.lock();
-        let count = counted.counts.entry(action).or_default();
-        count.entries += 1;
-        count.bytes += bytes;
-        if count.entries <= SAMPLE {
-            counted.sample.push(RestoreLine {
-                action,
-                path: told(path),
-                why,
-            });
-        }
+        let line = RestoreLine {
+            action,
+            path: told(path),
+            why,
+        };
+        counted.report.note(action, bytes, line);
     }
 
     /// Notes what stands in the way of a restore; each once.
@@ -57,14 +46,12 @@ impl Tally {
     /// What was counted so far; the rest of the report is the caller's.
     pub fn report(&self) -> RestoreReport {
         let counted = self.lock();
-        let mut sample = counted.sample.clone();
-        sample.sort_by_key(|line| line.action);
-        RestoreReport {
-            counts: counted.counts.clone(),
-            sample,
+        let mut report = RestoreReport {
             obstacles: counted.obstacles.clone(),
-            ..RestoreReport::default()
-        }
+            ..counted.report.clone()
+        };
+        report.sample.sort_by_key(|line| line.action);
+        report
     }
 
     fn lock(&self) -> MutexGuard<'_, Counted> {

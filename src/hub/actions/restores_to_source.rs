@@ -1,5 +1,7 @@
 //! Restores to a server: the source that a snapshot came from, or another one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use sqlx::PgConnection;
 
@@ -12,7 +14,7 @@ use crate::{
     domain::{
         field_error::FieldError,
         ids::{SnapshotId, SourceId},
-        server_restore::{Existing, ServerRestore},
+        server_restore::{Existing, MAX_DATABASE_NAME, ServerRestore},
         snapshot::Snapshot,
         source::{Credentials, Proof, SourceKind},
         user::Role,
@@ -23,6 +25,9 @@ use crate::{
 
 /// Longest directory to restore into, in bytes.
 const MAX_INTO: usize = 4096;
+
+/// Most new names of databases in one order.
+const MAX_NAMES: usize = 1000;
 
 /// What to restore to a server, and how.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -39,6 +44,10 @@ pub struct NewServerRestore {
     /// What to do with files that are there already.
     #[serde(default)]
     pub existing: Existing,
+    /// Of databases: what they are to be called, by what they were called. Others get a new name made of that and the
+    /// time. A database that exists is never loaded into.
+    #[serde(default)]
+    pub databases: BTreeMap<String, String>,
     /// Restore owners too; only where the login is root.
     #[serde(default)]
     pub owners: bool,
@@ -80,6 +89,8 @@ pub async fn order_of_snapshot(
         into: new.into,
         existing: new.existing,
         owners: new.owners,
+        databases: new.databases,
+        suffix: hub.clock.now().format("_restored_%Y%m%d_%H%M").to_string(),
         login: new.credentials.and_then(|login| login.user),
         dry_run: new.dry_run,
     };
@@ -98,7 +109,11 @@ pub async fn order_of_snapshot(
 /// True if what a source of kind `from` holds can be restored to a source of kind `to`.
 pub fn fits(from: SourceKind, to: SourceKind) -> bool {
     let files = |kind| matches!(kind, SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp);
-    files(from) && matches!(to, SourceKind::Ssh | SourceKind::Sftp)
+    match to {
+        SourceKind::Ssh | SourceKind::Sftp => files(from),
+        SourceKind::Mysql | SourceKind::Postgres => from == to,
+        SourceKind::Ftp => false,
+    }
 }
 
 /// Why this source cannot be written to.
@@ -134,11 +149,47 @@ fn request_faults(new: &NewServerRestore, target: &Source) -> Vec<FieldError> {
             "must be the exact name of the source that is written to",
         ));
     }
+    let of_databases = matches!(target.config.kind(), SourceKind::Mysql | SourceKind::Postgres);
+    if of_databases && (new.into.is_some() || new.owners) {
+        let field = if new.owners { "/owners" } else { "/into" };
+        faults.push(FieldError::new(field, "is for files; this target is a database server"));
+    }
+    if !of_databases && !new.databases.is_empty() {
+        faults.push(FieldError::new(
+            "/databases",
+            "is for database servers; this target takes files",
+        ));
+    }
+    faults.extend(database_faults(&new.databases));
     let login = new.credentials.as_ref().and_then(|login| login.user.as_deref());
     if new.owners && login.unwrap_or(target.config.login()) != "root" {
         faults.push(FieldError::new("/owners", "can be restored only by the login root"));
     }
     faults
+}
+
+/// Why databases cannot be called like that.
+fn database_faults(names: &BTreeMap<String, String>) -> Vec<FieldError> {
+    if names.len() > MAX_NAMES {
+        return vec![FieldError::new("/databases", format!("at most {MAX_NAMES} names"))];
+    }
+    let mut seen = BTreeSet::new();
+    let fault = |(old, new): (&String, &String)| {
+        let fault = if new.is_empty() {
+            "is empty"
+        } else if new.len() > MAX_DATABASE_NAME {
+            "is longer than 63 bytes"
+        } else if new.contains(char::is_control) {
+            "has a control character"
+        } else if !seen.insert(new.clone()) {
+            "is the name of another one, too"
+        } else {
+            return None;
+        };
+        let old = old.replace('~', "~0").replace('/', "~1");
+        Some(FieldError::new(format!("/databases/{old}"), fault))
+    };
+    names.iter().filter_map(fault).collect()
 }
 
 fn into_fault(into: &str) -> Option<&'static str> {

@@ -1,5 +1,6 @@
 //! Restores to a server: files written over SFTP, dry runs, what is refused.
 
+mod databases;
 mod faults;
 mod files;
 mod logins;
