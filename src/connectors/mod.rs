@@ -12,6 +12,7 @@ use crate::domain::{
     entry::{Captured, Entry, EntryPath, FileEnd, Problem, ProblemKind},
     error_code::ErrorCode,
     job::JobError,
+    site::{Site, SiteFacts},
 };
 
 pub mod database;
@@ -32,6 +33,7 @@ pub mod tar_stream;
 pub mod target;
 pub mod throwaway;
 pub mod tls;
+pub mod wordpress;
 
 pub use open::{ConnectorContext, open, open_dump_target, open_target};
 
@@ -107,6 +109,15 @@ pub struct ProbeReport {
     pub missing_grants: Vec<String>,
     /// What a backup over this transport cannot carry, one sentence each.
     pub cannot_capture: Vec<String>,
+    /// The WordPress site.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub site: Option<SiteFacts>,
+    /// Why a backup of the site would fail, although the server could be signed in to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub site_fault: Option<JobError>,
+    /// Directories of the server that look like document roots of WordPress sites.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub document_roots: Vec<String>,
 }
 
 /// A database as the probe saw it.
@@ -151,6 +162,8 @@ pub struct CaptureReport {
     pub transport: String,
     /// What the transport could not carry, one sentence each; stands in the manifest.
     pub not_carried: Vec<String>,
+    /// The WordPress site that was captured.
+    pub site: Option<Site>,
 }
 
 /// The sending end of a capture.

@@ -14,6 +14,7 @@ use super::{
     postgres::PostgresConnector,
     ssh::{self, SshConnector, SshSource},
     target::FileTarget,
+    wordpress::{WordpressConnector, WordpressSource},
 };
 use crate::domain::{brief::SourceBrief, error_code::ErrorCode, job::JobError, source::SourceConfig};
 
@@ -149,6 +150,14 @@ pub fn open(brief: SourceBrief, ctx: ConnectorContext) -> Result<Box<dyn Connect
                 identity,
             };
             Ok(Box::new(PostgresConnector::new(source, ctx)?))
+        }
+        SourceConfig::Wordpress(config) => {
+            let source = WordpressSource {
+                config,
+                credentials,
+                identity,
+            };
+            Ok(Box::new(WordpressConnector::new(source, ctx)?))
         }
     }
 }

@@ -83,6 +83,18 @@ codes! {
     TlsRequired = "tls_required", false;
     /// The program that dumps such a database is neither on the worker nor on the source.
     ClientMissing = "client_missing", false;
+    /// The site's configuration file is not where WordPress looks for it.
+    ConfigNotFound = "config_not_found", false;
+    /// What the site's configuration says cannot be worked out without guessing.
+    ConfigUnresolved = "config_unresolved", false;
+    /// The database refuses the login that the site's configuration names.
+    DatabaseRefused = "database_refused", false;
+    /// The source has no client program, and does not let the worker's reach the database either.
+    DatabaseUnreachable = "database_unreachable", false;
+    /// The site's database does not hold the site's tables.
+    TablesNotFound = "tables_not_found", false;
+    /// The login may only transfer files, and this kind of source has to run commands.
+    ShellRequired = "shell_required", false;
     /// A database dump ended with an error or without its end marker.
     DumpFailed = "dump_failed", true;
     /// A server, or the program that loads a dump into it, refused part of the dump.
@@ -185,7 +197,8 @@ mod tests {
                 AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
                 | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing
-                | ServerUnsupported | LoadFailed | LoadTooLong => false,
+                | ServerUnsupported | LoadFailed | LoadTooLong | ConfigNotFound | ConfigUnresolved | DatabaseRefused
+                | DatabaseUnreachable | TablesNotFound | ShellRequired => false,
                 // Likewise of the server that a restore writes to.
                 TargetFull | TargetReadOnly | TargetDenied | TargetPathUnusable | NothingRestored => false,
                 // The snapshot or the order stays as it is.

@@ -14,6 +14,7 @@ pub mod job;
 pub mod job_event;
 pub mod restore_proof;
 pub mod server_restore;
+pub mod site;
 pub mod snapshot;
 pub mod source;
 pub mod user;

@@ -31,6 +31,7 @@ mod ssh_probe;
 mod ssh_session;
 mod throwaway;
 mod tls;
+mod wordpress;
 
 mod chaos;
 mod exports_download;

@@ -7,7 +7,7 @@ use crate::domain::source::CredentialField;
 
 /// A login at a server, by the names the user gave.
 pub struct Login {
-    /// Name or address.
+    /// Name or address; a path if it is a socket.
     pub host: String,
     /// TCP port.
     pub port: u16,

@@ -19,7 +19,7 @@ pub(super) use reach::{Reach, Way};
 pub(super) use selection::{chosen, is_chosen, lacks, listed};
 pub use target::{DumpTarget, LOAD_TIME, Origin};
 
-use super::ssh::SshSource;
+use super::ssh::{SshSource, session::FarEnd};
 use crate::domain::source::{Credentials, DatabaseConfig, PinnedIdentity};
 
 /// A database server to read, with everything to get there.
@@ -34,6 +34,15 @@ pub struct DatabaseSource {
 }
 
 impl DatabaseSource {
+    /// Where the server is, as the SSH host sees it if there is one. A host that begins with a slash is a socket:
+    /// users cannot write such a host, connectors that found one can.
+    fn server(&self) -> FarEnd {
+        match self.config.host.starts_with('/') {
+            true => FarEnd::Socket(self.config.host.clone().into()),
+            false => FarEnd::Tcp(self.config.host.clone(), self.config.port),
+        }
+    }
+
     /// The host the server is reached over, with the identity approved for it.
     fn ssh(&self) -> Option<SshSource> {
         let (config, credentials) = self.config.ssh(&self.credentials)?;

@@ -11,7 +11,7 @@ use crate::{
         open::ConnectorContext,
         program::At,
         relay::{Opening, Relay, Route},
-        ssh::session::{FarEnd, SshSession},
+        ssh::session::SshSession,
         tls::{Presented, TlsClient},
     },
     domain::{job::JobError, source::DatabaseTls},
@@ -65,10 +65,7 @@ impl Way {
             }
         };
         let route = match session {
-            Some(session) => {
-                let to = FarEnd::Tcp(config.host.clone(), config.port);
-                Route::Forwarded(session.forward(to).await?)
-            }
+            Some(session) => Route::Forwarded(session.forward(source.server()).await?),
             None => Route::Direct {
                 host: config.host.clone(),
                 port: config.port,
@@ -185,7 +182,7 @@ impl Reach {
 }
 
 fn place_of(source: &DatabaseSource, session: Option<&SshSession>) -> String {
-    let server = FarEnd::Tcp(source.config.host.clone(), source.config.port);
+    let server = source.server();
     match session {
         Some(session) => format!("{server} (through {})", session.place()),
         None => server.to_string(),

@@ -67,6 +67,7 @@ async fn run(dialer: Arc<Dialer>, sink: &CaptureSink) -> Result<CaptureReport, F
     Ok(CaptureReport {
         transport: not_carried::transport(source, mlsd),
         not_carried: not_carried::by_ftp(source, mlsd),
+        site: None,
     })
 }
 

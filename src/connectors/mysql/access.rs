@@ -11,7 +11,7 @@ use super::{
     opening::MysqlOpening,
     probe,
     server::Flavour,
-    tools::{self, Tool, Tools},
+    tools::{self, Extent, Tool, Tools},
 };
 use crate::{
     connectors::{
@@ -91,17 +91,17 @@ impl Access {
     }
 
     /// The server, for messages.
-    pub(super) fn place(&self) -> &str {
+    pub(in crate::connectors) fn place(&self) -> &str {
         self.reach.place()
     }
 
     /// The login name, for messages.
-    pub(super) fn user(&self) -> &str {
+    pub(in crate::connectors) fn user(&self) -> &str {
         &self.login.user
     }
 
     /// How a backup reads it, as jobs and manifests name it.
-    pub(super) fn transport(&self) -> String {
+    pub(in crate::connectors) fn transport(&self) -> String {
         self.reach.transport("mysql")
     }
 
@@ -111,10 +111,10 @@ impl Access {
     }
 
     /// A dump of `database`, to be started.
-    pub(super) fn dump(&self, flavour: Flavour, database: &str, ignored: &[String]) -> Program {
+    pub(super) fn dump(&self, flavour: Flavour, database: &str, extent: &Extent) -> Program {
         let dumper = self.tools.dumper(flavour);
         self.signed_in(&dumper.name)
-            .args(tools::dump_args(dumper, database, ignored))
+            .args(tools::dump_args(dumper, database, extent))
     }
 
     /// The program that runs SQL, signed in.
@@ -157,12 +157,14 @@ impl Access {
                 .secret_file_arg("--defaults-file=", self.defaults())
                 .args([user, format!("--socket={}", socket.display())]);
         }
-        let program = Program::new(name).args([
-            "--no-defaults".to_owned(),
-            user,
-            format!("--host={}", self.login.host),
-            format!("--port={}", self.login.port),
-        ]);
+        let program = Program::new(name).args(["--no-defaults".to_owned(), user]);
+        let program = match self.login.host.starts_with('/') {
+            true => program.args(["--protocol=socket".to_owned(), format!("--socket={}", self.login.host)]),
+            false => program.args([
+                format!("--host={}", self.login.host),
+                format!("--port={}", self.login.port),
+            ]),
+        };
         match &self.login.password {
             Some(password) => program.secret_env("MYSQL_PWD", password.clone()),
             None => program,

@@ -10,6 +10,7 @@ use super::{
     record::record,
     rows::RowCounter,
     server::{self, Content, Database, Server},
+    tools::Extent,
 };
 use crate::{
     connectors::{
@@ -58,17 +59,20 @@ pub(super) async fn capture(
     }
     for database in &databases {
         let content = server::content(access, &database.name, cancel).await?;
+        let broken = content.broken_views.iter().map(|(name, _)| name.clone());
+        let extent = Extent::all_but(broken.collect());
         notes(database, &content, sink).await?;
-        dump(access, &server, database, &content, sink, cancel).await?;
+        dump(access, &server, database, &content, &extent, sink, cancel).await?;
     }
     Ok(CaptureReport {
         transport: access.transport(),
         not_carried: NOT_CAPTURED.iter().map(|&text| text.to_owned()).collect(),
+        site: None,
     })
 }
 
 /// What the user should know of a database before trusting its dump.
-async fn notes(database: &Database, content: &Content, sink: &CaptureSink) -> Result<(), JobError> {
+pub(super) async fn notes(database: &Database, content: &Content, sink: &CaptureSink) -> Result<(), JobError> {
     let path = dump_path(&database.name, "sql")?;
     let path = path.as_bytes();
     let inconsistent = content.tables.iter().filter(|table| !table.is_consistent());
@@ -104,16 +108,17 @@ async fn notes(database: &Database, content: &Content, sink: &CaptureSink) -> Re
     Ok(())
 }
 
-async fn dump(
+/// Dumps one database, with a record of what is in it.
+pub(super) async fn dump(
     access: &Access,
     server: &Server,
     database: &Database,
     content: &Content,
+    extent: &Extent,
     sink: &CaptureSink,
     cancel: &CancellationToken,
 ) -> Result<(), JobError> {
-    let broken: Vec<_> = content.broken_views.iter().map(|(name, _)| name.clone()).collect();
-    let program = access.dump(server.flavour, &database.name, &broken);
+    let program = access.dump(server.flavour, &database.name, extent);
     let dump = Dump {
         what: &format!("the database {}", database.name),
         begins_with: b"",

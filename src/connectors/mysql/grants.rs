@@ -79,6 +79,21 @@ impl Grants {
 }
 
 impl Server {
+    /// True if the login holds a right on the whole of a database.
+    pub(super) fn may(&self, right: &str, database: &str) -> bool {
+        self.grants.covers(right, Some(database))
+    }
+
+    /// The statement that gives the login these rights on a database.
+    pub(super) fn grant(&self, rights: &[&str], database: &str) -> String {
+        let place = self.grants.place_for(database, &self.account);
+        format!(
+            "GRANT {} ON {place}.* TO {};",
+            rights.join(", "),
+            account(&self.account)
+        )
+    }
+
     /// The statements that give the login what a dump of these databases needs and it does not have.
     pub(super) fn missing_grants<'a>(&self, databases: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut missing = Vec::new();
@@ -92,8 +107,7 @@ impl Server {
                 rights.push("SHOW CREATE ROUTINE");
             }
             if !rights.is_empty() {
-                let place = self.grants.place_for(database, &self.account);
-                missing.push(format!("GRANT {} ON {place}.* TO {to};", rights.join(", ")));
+                missing.push(self.grant(&rights, database));
             }
         }
         if routines && !self.has_show_create_routine() {

@@ -10,6 +10,7 @@ mod grants;
 mod load;
 mod opening;
 mod packet;
+mod part;
 mod probe;
 mod record;
 mod rows;
@@ -19,6 +20,7 @@ mod tools;
 
 pub use access::{Access, quoted};
 pub use load::identifier;
+pub(super) use part::Owned;
 
 use super::database::DatabaseConnector;
 

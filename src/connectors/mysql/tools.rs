@@ -83,14 +83,37 @@ impl Tools {
     }
 }
 
-/// Arguments of a dump of `database` without `ignored` views, for this program.
-pub(super) fn dump_args(dumper: &Tool, database: &str, ignored: &[String]) -> Vec<String> {
+/// What of a database is dumped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// These tables and views only; empty: all.
+    pub(super) only: Vec<String>,
+    /// Tables and views that are left out.
+    pub(super) ignored: Vec<String>,
+    /// With procedures and functions.
+    pub(super) routines: bool,
+    /// With events.
+    pub(super) events: bool,
+}
+
+impl Extent {
+    /// Everything but these views.
+    pub(super) fn all_but(ignored: Vec<String>) -> Self {
+        Self {
+            only: Vec::new(),
+            ignored,
+            routines: true,
+            events: true,
+        }
+    }
+}
+
+/// Arguments of a dump of `database`, for this program.
+pub(super) fn dump_args(dumper: &Tool, database: &str, extent: &Extent) -> Vec<String> {
     let mut args: Vec<String> = [
         "--single-transaction",
         "--quick",
         "--skip-lock-tables",
-        "--routines",
-        "--events",
         "--triggers",
         "--hex-blob",
         // Otherwise the right PROCESS would be needed, for something that no dump of a database restores.
@@ -107,9 +130,17 @@ pub(super) fn dump_args(dumper: &Tool, database: &str, ignored: &[String]) -> Ve
             args.push("--column-statistics=0".into());
         }
     }
-    args.extend(ignored.iter().map(|view| format!("--ignore-table={database}.{view}")));
+    args.extend(extent.routines.then(|| "--routines".to_owned()));
+    args.extend(extent.events.then(|| "--events".to_owned()));
+    args.extend(
+        extent
+            .ignored
+            .iter()
+            .map(|view| format!("--ignore-table={database}.{view}")),
+    );
     args.push("--".into());
     args.push(database.to_owned());
+    args.extend_from_slice(&extent.only);
     args
 }
 
@@ -136,10 +167,10 @@ mod tests {
     #[test]
     fn each_program_is_told_in_its_own_words() {
         let tools = Tools::read(DEBIAN).unwrap();
-        let mysql = dump_args(tools.dumper(Flavour::Mysql), "-x", &["v".into()]);
+        let mysql = dump_args(tools.dumper(Flavour::Mysql), "-x", &Extent::all_but(vec!["v".into()]));
         assert!(mysql.iter().any(|arg| arg == "--column-statistics=0"));
         assert_eq!(mysql[mysql.len() - 3..], ["--ignore-table=-x.v", "--", "-x"]);
-        let mariadb = dump_args(tools.dumper(Flavour::Mariadb), "x", &[]);
+        let mariadb = dump_args(tools.dumper(Flavour::Mariadb), "x", &Extent::all_but(Vec::new()));
         assert!(
             !mariadb
                 .iter()

@@ -100,6 +100,7 @@ pub(super) async fn capture(
     Ok(CaptureReport {
         transport: access.transport(),
         not_carried,
+        site: None,
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn capture(
     })?;
     let connecting = cancel.run_until_cancelled(SshSession::connect(source, ctx));
     let session = connecting.await.ok_or_else(cancelled)??;
-    let result = over(&session, source, &excludes, sink, cancel).await;
+    let result = capture_over(&session, source, &excludes, sink, cancel).await;
     session.close().await;
     result
 }
@@ -47,7 +47,11 @@ pub(super) fn cancelled() -> JobError {
     JobError::new(ErrorCode::Cancelled, "the backup was cancelled", "")
 }
 
-async fn over(
+/// Captures a source over a session that is there already; the rest is as with [`capture`].
+///
+/// # Errors
+/// As [`capture`].
+pub(in crate::connectors) async fn capture_over(
     session: &SshSession,
     source: &SshSource,
     excludes: &ExcludeSet,
@@ -101,5 +105,6 @@ async fn over_sftp(
     Ok(CaptureReport {
         transport: "sftp".into(),
         not_carried: not_carried::by_sftp(),
+        site: None,
     })
 }

@@ -19,7 +19,8 @@ mod tar_roots;
 mod tar_script;
 mod target;
 
+pub(super) use capture::capture_over;
 pub use connector::SshConnector;
-pub(super) use probe::probe_gate;
+pub(super) use probe::{probe_gate, probe_session};
 pub use source::SshSource;
 pub(super) use target::target;

@@ -46,13 +46,26 @@ pub(super) async fn probe(source: &SshSource, ctx: &ConnectorContext) -> Result<
 }
 
 async fn look_around(source: &SshSource, ctx: &ConnectorContext) -> Result<ProbeReport, JobError> {
+    let mut report = ProbeReport::default();
+    if let Some(session) = probe_session(source, ctx, &mut report).await? {
+        session.close().await;
+    }
+    Ok(report)
+}
+
+/// Tells `report` who the source is and what it offers. Gives the session if it could be logged in to.
+///
+/// # Errors
+/// If the source cannot be reached or refuses the credentials.
+pub(in crate::connectors) async fn probe_session(
+    source: &SshSource,
+    ctx: &ConnectorContext,
+    report: &mut ProbeReport,
+) -> Result<Option<SshSession>, JobError> {
     let jump_hop = Hop::jump(source, ctx).await?;
     let target_hop = Hop::target(source, ctx).await?;
     let dialer = Dialer::new(ctx)?;
-    let mut report = ProbeReport {
-        cannot_capture: not_carried::by_account(&source.config.user),
-        ..Default::default()
-    };
+    report.cannot_capture = not_carried::by_account(&source.config.user);
     let mut jump_reached = None;
     let mut jump_approved = true;
     if let Some(hop) = &jump_hop {
@@ -63,7 +76,7 @@ async fn look_around(source: &SshSource, ctx: &ConnectorContext) -> Result<Probe
         report.fingerprint_of = Some("jump".to_owned());
         jump_approved = look.approved;
         if look.reached.is_none() {
-            return Ok(report);
+            return Ok(None);
         }
         jump_reached = look.reached;
     }
@@ -85,13 +98,17 @@ async fn look_around(source: &SshSource, ctx: &ConnectorContext) -> Result<Probe
     }
     let Some(target) = look.reached else {
         close_all(jump_reached).await;
-        return Ok(report);
+        return Ok(None);
     };
     report.authenticated = true;
     let session = SshSession::over(source.runs_commands, &target_hop, target, jump_reached);
-    let offered = offer(&session, &source.config.paths, &mut report).await;
-    session.close().await;
-    offered.map(|()| report)
+    match offer(&session, &source.config.paths, report).await {
+        Ok(()) => Ok(Some(session)),
+        Err(error) => {
+            session.close().await;
+            Err(error)
+        }
+    }
 }
 
 /// Looks at the host that something else is reached over: its keys go into the report as the jump host's. Gives the

@@ -82,6 +82,7 @@ pub async fn capture(
     Ok(CaptureReport {
         transport: "ssh-tar".into(),
         not_carried: not_carried::by_tar(source.tar.flavour),
+        site: None,
     })
 }
 

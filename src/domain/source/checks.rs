@@ -73,17 +73,26 @@ fn check_list(pointer: &str, list: &[String], fault_of: impl Fn(&str) -> Option<
         errors.push(FieldError::new(pointer, format!("at most {MAX_PATTERNS} entries")));
     }
     for (i, text) in list.iter().enumerate() {
-        let fault = if text.trim().is_empty() {
-            Some("is empty".to_owned())
-        } else if text.contains('\0') {
-            Some("has a NUL byte".to_owned())
-        } else if text.len() > MAX_PATTERN {
-            Some(format!("is longer than {MAX_PATTERN} bytes"))
-        } else if text.split('/').any(|part| part == "..") {
-            Some("has a `..` component".to_owned())
-        } else {
-            fault_of(text)
-        };
+        let fault = fault_of_path(text).or_else(|| fault_of(text));
         errors.extend(fault.map(|fault| FieldError::new(format!("{pointer}/{i}"), fault)));
+    }
+}
+
+/// One path.
+pub(super) fn check_path(pointer: &str, path: &str, errors: &mut Vec<FieldError>) {
+    errors.extend(fault_of_path(path).map(|fault| FieldError::new(pointer, fault)));
+}
+
+fn fault_of_path(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        Some("is empty".to_owned())
+    } else if text.contains('\0') {
+        Some("has a NUL byte".to_owned())
+    } else if text.len() > MAX_PATTERN {
+        Some(format!("is longer than {MAX_PATTERN} bytes"))
+    } else if text.split('/').any(|part| part == "..") {
+        Some("has a `..` component".to_owned())
+    } else {
+        None
     }
 }

@@ -105,7 +105,7 @@ impl SourceKind {
     /// The credentials that a source of this kind may have.
     pub fn credentials(self) -> &'static [CredentialField] {
         match self {
-            Self::Ssh | Self::Sftp => &[
+            Self::Ssh | Self::Sftp | Self::Wordpress => &[
                 CredentialField::PrivateKey,
                 CredentialField::Passphrase,
                 CredentialField::Password,

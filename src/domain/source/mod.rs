@@ -11,11 +11,13 @@ mod database;
 pub mod fingerprint;
 mod ftp;
 mod ssh;
+mod wordpress;
 
 pub use credentials::{CredentialField, Credentials};
 pub use database::{DatabaseConfig, DatabaseTls, Databases};
 pub use ftp::{FtpConfig, FtpTls};
 pub use ssh::{JumpConfig, SshConfig};
+pub use wordpress::WordpressConfig;
 
 /// The kind of a source; it decides the connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -31,11 +33,20 @@ pub enum SourceKind {
     Mysql,
     /// PostgreSQL.
     Postgres,
+    /// A WordPress site behind SSH: its files and its database.
+    Wordpress,
 }
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: &'static [SourceKind] = &[Self::Ssh, Self::Sftp, Self::Ftp, Self::Mysql, Self::Postgres];
+    pub const ALL: &'static [SourceKind] = &[
+        Self::Ssh,
+        Self::Sftp,
+        Self::Ftp,
+        Self::Mysql,
+        Self::Postgres,
+        Self::Wordpress,
+    ];
 
     /// The stable text form.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +56,7 @@ impl SourceKind {
             Self::Ftp => "ftp",
             Self::Mysql => "mysql",
             Self::Postgres => "postgres",
+            Self::Wordpress => "wordpress",
         }
     }
 }
@@ -87,6 +99,8 @@ pub enum SourceConfig {
     Mysql(DatabaseConfig),
     /// Of kind [`SourceKind::Postgres`].
     Postgres(DatabaseConfig),
+    /// Of kind [`SourceKind::Wordpress`].
+    Wordpress(WordpressConfig),
 }
 
 /// A machine that a connection is made to: host as the user wrote it, and port.
@@ -116,6 +130,7 @@ impl<'de> DeserializeSeed<'de> for SourceKind {
             Self::Ftp => SourceConfig::Ftp(Deserialize::deserialize(from)?),
             Self::Mysql => SourceConfig::Mysql(DatabaseConfig::deserialize(from)?.with_usual_port(3306)),
             Self::Postgres => SourceConfig::Postgres(DatabaseConfig::deserialize(from)?.with_usual_port(5432)),
+            Self::Wordpress => SourceConfig::Wordpress(Deserialize::deserialize(from)?),
         })
     }
 }
@@ -129,6 +144,7 @@ impl SourceConfig {
             Self::Ftp(_) => SourceKind::Ftp,
             Self::Mysql(_) => SourceKind::Mysql,
             Self::Postgres(_) => SourceKind::Postgres,
+            Self::Wordpress(_) => SourceKind::Wordpress,
         }
     }
 
@@ -139,6 +155,7 @@ impl SourceConfig {
             Self::Ssh(config) | Self::Sftp(config) => (config.validate(), config.validate_logins(credentials)),
             Self::Ftp(config) => (config.validate(), config.validate_login(credentials)),
             Self::Mysql(config) | Self::Postgres(config) => (config.validate(), config.validate_logins(credentials)),
+            Self::Wordpress(config) => (config.validate(), config.validate_logins(credentials)),
         };
         errors.extend(credentials.validate(self.kind()));
         errors.extend(logins);
@@ -171,6 +188,7 @@ impl SourceConfig {
             Self::Ssh(config) | Self::Sftp(config) => (&config.host, config.port),
             Self::Ftp(config) => (&config.host, config.port),
             Self::Mysql(config) | Self::Postgres(config) => (&config.host, config.port),
+            Self::Wordpress(config) => (&config.host, config.port),
         };
         Machine { host, port }
     }
@@ -178,7 +196,7 @@ impl SourceConfig {
     /// How the target proves who it is.
     pub fn proof(&self) -> Proof {
         match self {
-            Self::Ssh(_) | Self::Sftp(_) => Proof::HostKey,
+            Self::Ssh(_) | Self::Sftp(_) | Self::Wordpress(_) => Proof::HostKey,
             Self::Ftp(config) if config.tls == FtpTls::None => Proof::Nothing,
             Self::Ftp(_) => Proof::Certificate,
             Self::Mysql(config) | Self::Postgres(config) if config.tls() == DatabaseTls::None => Proof::Nothing,
@@ -192,6 +210,7 @@ impl SourceConfig {
             Self::Ssh(config) | Self::Sftp(config) => config.jump.as_ref(),
             Self::Ftp(_) => None,
             Self::Mysql(config) | Self::Postgres(config) => config.over_ssh.as_ref(),
+            Self::Wordpress(config) => config.jump.as_ref(),
         };
         between.map(|jump| Machine {
             host: &jump.host,

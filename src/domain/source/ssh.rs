@@ -42,7 +42,7 @@ pub struct JumpConfig {
     pub user: String,
 }
 
-fn ssh_port() -> u16 {
+pub(super) fn ssh_port() -> u16 {
     22
 }
 
@@ -50,6 +50,14 @@ impl SshConfig {
     /// Every fault of the configuration; empty if it is acceptable. Pointers are relative to the
     /// request's root (`/config/host`).
     pub fn validate(&self) -> Vec<FieldError> {
+        let mut errors = self.validate_access();
+        check_paths(&self.paths, &mut errors);
+        check_exclude(&self.exclude, &mut errors);
+        errors
+    }
+
+    /// Faults in the way to the machine.
+    pub(super) fn validate_access(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         check_host("/config/host", &self.host, &mut errors);
         check_port("/config/port", self.port, &mut errors);
@@ -59,8 +67,6 @@ impl SshConfig {
             check_port("/config/jump/port", jump.port, &mut errors);
             check_user("/config/jump/user", &jump.user, &mut errors);
         }
-        check_paths(&self.paths, &mut errors);
-        check_exclude(&self.exclude, &mut errors);
         errors
     }
 

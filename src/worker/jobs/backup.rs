@@ -163,19 +163,23 @@ fn outcome(written: Written, report: CaptureReport) -> Outcome {
             new.files, new.bytes_source
         ),
     };
+    let mut result = serde_json::json!({
+        "snapshot_id": new.key.snapshot_id,
+        "transport": report.transport,
+        "not_carried": report.not_carried,
+        "bytes_source": new.bytes_source,
+        "bytes_stored": new.bytes_stored,
+        "counts": written.counts,
+        "sha256": new.sha256,
+    });
+    if let Some(site) = report.site {
+        result["site"] = serde_json::json!(site);
+    }
     Outcome {
         end: Finished {
             partial,
             snapshot_id: Some(new.key.snapshot_id.clone()),
-            result: serde_json::json!({
-                "snapshot_id": new.key.snapshot_id,
-                "transport": report.transport,
-                "not_carried": report.not_carried,
-                "bytes_source": new.bytes_source,
-                "bytes_stored": new.bytes_stored,
-                "counts": written.counts,
-                "sha256": new.sha256,
-            }),
+            result,
             warnings: new.warnings.clone(),
             progress: Progress {
                 bytes: new.bytes_source,

@@ -154,7 +154,8 @@ impl MariaDb {
         is_content(self.client().args(["-e", "select 1"]))
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Its unix socket.
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("s")
     }
 }

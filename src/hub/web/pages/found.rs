@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::domain::site::SiteFacts;
+
 /// A probe's result.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -35,6 +37,21 @@ pub struct Found {
     pub missing_grants: Vec<String>,
     /// What a backup cannot carry, one sentence each.
     pub cannot_capture: Vec<String>,
+    /// The WordPress site.
+    pub site: Option<SiteFacts>,
+    /// Why a backup of the site would fail.
+    pub site_fault: Option<SiteFault>,
+    /// Directories that look like document roots of WordPress sites.
+    pub document_roots: Vec<String>,
+}
+
+/// What is wrong with a site.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SiteFault {
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// A host key.

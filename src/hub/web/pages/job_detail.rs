@@ -17,6 +17,7 @@ use crate::{
         dump::Load,
         ids::JobId,
         job::{ExportFormat, JobKind, JobState},
+        site::Site,
     },
     hub::{
         actions::{ActionError, jobs},
@@ -74,6 +75,8 @@ struct JobPage {
     live: String,
     job: JobView,
     export: Option<Export>,
+    /// What a backup of a WordPress site is of.
+    site: Option<Site>,
     events: Vec<JobEventView>,
 }
 
@@ -85,9 +88,15 @@ pub async fn show(Id(id): Id<JobId>, visit: Visit) -> Answer {
         shell: visit.shell(Section::Jobs),
         live: live::address(Some(&job).filter(|job| !job.state.is_final())),
         export: Export::of(&job),
+        site: site_of(&job),
         events,
         job,
     })
+}
+
+/// What a backup of a WordPress site says of it.
+pub(super) fn site_of(job: &JobView) -> Option<Site> {
+    serde_json::from_value(job.result.as_ref()?.get("site")?.clone()).ok()
 }
 
 /// `POST /jobs/{id}/cancel`

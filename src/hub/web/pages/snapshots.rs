@@ -7,6 +7,7 @@ use super::{
     flash::Flash,
     form::Query,
     id::Id,
+    job_detail::site_of,
     pager::{self, Pager},
     shell::{Section, Shell},
     source_rows::is_restorable,
@@ -17,10 +18,11 @@ use crate::{
     domain::{
         dump::{Dump, DumpFile},
         ids::{SnapshotId, SourceId},
+        site::Site,
         snapshot::{Locator, SnapshotState, VerifyDepth},
     },
     hub::{
-        actions::{snapshots, sources},
+        actions::{ActionError, jobs, snapshots, sources},
         views::SnapshotView,
     },
 };
@@ -64,6 +66,8 @@ struct SnapshotPage {
     restorable: bool,
     verdict: Option<(&'static str, &'static str)>,
     dumps: Vec<DumpRow>,
+    /// Of a WordPress site: what it is, and of which moments.
+    site: Option<Site>,
     snapshot: SnapshotView,
 }
 
@@ -90,11 +94,18 @@ impl DumpRow {
 /// `GET /snapshots/{id}`
 pub async fn show(Id(id): Id<SnapshotId>, visit: Visit) -> Answer {
     let snapshot = snapshots::get(&visit.hub, &visit.actor, &id).await?;
+    // What is special to a kind of source stands in the result of the job that made the snapshot.
+    let site = match jobs::get(&visit.hub, &visit.actor, &snapshot.job_id).await {
+        Ok(job) => site_of(&job),
+        Err(ActionError::NotFound(_)) => None,
+        Err(other) => return Err(other.into()),
+    };
     visit.page(&SnapshotPage {
         shell: visit.shell(Section::Snapshots),
         restorable: is_restorable(&snapshot),
         verdict: verdict(snapshot.state),
         dumps: snapshot.dumps.iter().map(DumpRow::new).collect(),
+        site,
         snapshot,
     })
 }

@@ -7,7 +7,7 @@ use super::{
     filters,
     flash::Flash,
     form::{Form, Query},
-    found::FoundDatabase,
+    found::Found,
     id::Id,
     shell::{Section, Shell},
     source_detail::{last, report_of},
@@ -143,10 +143,10 @@ pub async fn update(Id(id): Id<SourceId>, Post { visit, form }: Post) -> Answer 
     }
 }
 
-/// The databases that the last probe saw, if it saw any.
-async fn found(visit: &Visit, id: &SourceId) -> Result<Vec<FoundDatabase>, ActionError> {
+/// What the last probe saw.
+async fn found(visit: &Visit, id: &SourceId) -> Result<Found, ActionError> {
     let report = last(visit, id, JobKind::Probe).await?.as_ref().and_then(report_of);
-    Ok(report.map(|report| report.databases).unwrap_or_default())
+    Ok(report.unwrap_or_default())
 }
 
 /// Faults to show in the form; anything else is a page of its own.

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use askama::filters::{Html, Safe, escape};
 
-use super::{field_errors::FieldErrors, form::Form, found::FoundDatabase, source_kinds};
+use super::{
+    field_errors::FieldErrors,
+    form::Form,
+    found::{Found, FoundDatabase},
+    source_kinds,
+};
 use crate::{
     domain::source::SourceKind,
     hub::views::{CredentialView, SourceView},
@@ -17,6 +22,8 @@ pub(super) struct SourceForm {
     set: Vec<CredentialView>,
     /// Databases that the last probe saw, to choose from.
     pub(super) choices: Vec<Choice>,
+    /// Document roots of WordPress sites that the last probe saw.
+    pub(super) document_roots: Vec<String>,
 }
 
 /// A database to choose.
@@ -34,6 +41,7 @@ impl SourceForm {
             values: blank.map(|(name, value)| (*name, (*value).to_owned())).collect(),
             set: Vec::new(),
             choices: Vec::new(),
+            document_roots: Vec::new(),
         }
     }
 
@@ -45,6 +53,7 @@ impl SourceForm {
             values,
             set: source.credentials.clone(),
             choices: Vec::new(),
+            document_roots: Vec::new(),
         }
     }
 
@@ -59,12 +68,22 @@ impl SourceForm {
                 .collect(),
             set,
             choices: Vec::new(),
+            document_roots: Vec::new(),
         }
     }
 
-    /// The same, with databases to choose from: those `ticked` are chosen, and those named in the field, which is left
-    /// with the others.
-    pub(super) fn choosing_from(mut self, found: Vec<FoundDatabase>, ticked: &[&str]) -> Self {
+    /// The same, with what a probe found to choose from.
+    pub(super) fn choosing_from(self, found: Found, ticked: &[&str]) -> Self {
+        let document_roots = found.document_roots;
+        Self {
+            document_roots,
+            ..self.with_databases(found.databases, ticked)
+        }
+    }
+
+    /// With databases to choose from: those `ticked` are chosen, and those named in the field, which is left with the
+    /// others.
+    fn with_databases(mut self, found: Vec<FoundDatabase>, ticked: &[&str]) -> Self {
         let named: Vec<String> = self.value("databases").lines().map(str::to_owned).collect();
         let choice = |database: FoundDatabase| Choice {
             chosen: named.contains(&database.name) || ticked.contains(&database.name.as_str()),

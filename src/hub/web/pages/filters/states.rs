@@ -132,7 +132,7 @@ fn capitalised(text: &str) -> String {
 /// How a source is read, in words.
 #[askama::filter_fn]
 pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> {
-    Ok(match transport.as_ref() {
+    let named = |transport: &str| match transport {
         "ssh-tar" => "tar over SSH".to_owned(),
         "sftp" => "SFTP".to_owned(),
         "ftps-mlsd" | "ftps-list" => "FTP with TLS".to_owned(),
@@ -141,6 +141,11 @@ pub fn transport<T: AsRef<str>>(transport: T, _: &dyn Values) -> Result<String> 
         "mysql-forwarded" | "postgres-forwarded" => "the worker's client program, through SSH".to_owned(),
         "mysql-on-host" | "postgres-on-host" => "the client program of the SSH host".to_owned(),
         other => other.to_owned(),
+    };
+    // A site is read in two ways: its files, then its database.
+    Ok(match transport.as_ref().split_once('+') {
+        Some((files, database)) => format!("{}; the database by {}", named(files), named(database)),
+        None => named(transport.as_ref()),
     })
 }
 

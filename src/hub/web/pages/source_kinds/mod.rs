@@ -11,7 +11,9 @@ use crate::domain::{
 
 mod database;
 mod ftp;
+mod jump;
 mod ssh;
+mod wordpress;
 
 /// One setting, for reading.
 pub struct Fact {
@@ -42,6 +44,7 @@ fn family(kind: SourceKind) -> &'static Family {
         SourceKind::Ftp => &ftp::FAMILY,
         SourceKind::Mysql => &database::MYSQL,
         SourceKind::Postgres => &database::POSTGRES,
+        SourceKind::Wordpress => &wordpress::FAMILY,
     }
 }
 
@@ -85,6 +88,7 @@ pub fn fields(config: &SourceConfig) -> Vec<(&'static str, String)> {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::fields(config),
         SourceConfig::Ftp(config) => ftp::fields(config),
         SourceConfig::Mysql(config) | SourceConfig::Postgres(config) => database::fields(config),
+        SourceConfig::Wordpress(config) => wordpress::fields(config),
     }
 }
 
@@ -94,6 +98,7 @@ pub fn facts(config: &SourceConfig) -> Vec<Fact> {
         SourceConfig::Ssh(config) | SourceConfig::Sftp(config) => ssh::facts(config),
         SourceConfig::Ftp(config) => ftp::facts(config),
         SourceConfig::Mysql(config) | SourceConfig::Postgres(config) => database::facts(config),
+        SourceConfig::Wordpress(config) => wordpress::facts(config),
     };
     all.into_iter().filter(|fact| !fact.values.is_empty()).collect()
 }
@@ -105,6 +110,7 @@ pub fn address(config: &SourceConfig) -> String {
         SourceConfig::Ftp(config) => (&config.user, 21),
         SourceConfig::Mysql(config) => (&config.user, 3306),
         SourceConfig::Postgres(config) => (&config.user, 5432),
+        SourceConfig::Wordpress(config) => (&config.user, 22),
     };
     login(user, config.target(), usual)
 }

@@ -1,10 +1,10 @@
 //! Kinds `ssh` and `sftp`.
 
-use super::{Fact, Family, login, port, trimmed, unless};
+use super::{Fact, Family, jump, port, trimmed, unless};
 use crate::{
     domain::{
         field_error::FieldError,
-        source::{JumpConfig, Machine, SourceConfig, SourceKind, SshConfig},
+        source::{SourceConfig, SourceKind, SshConfig},
     },
     hub::web::pages::form::Form,
 };
@@ -43,18 +43,13 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(kind: SourceKind, form: &Form) -> Result<SourceConfig, Vec<FieldError>> {
     let mut faults = Vec::new();
-    let has_jump = !trimmed(form, "jump_host").is_empty();
     let config = SshConfig {
         host: trimmed(form, "host"),
         port: port(form, "port", "/config/port", &mut faults),
         user: trimmed(form, "user"),
         paths: form.lines("paths"),
         exclude: form.lines("exclude"),
-        jump: has_jump.then(|| JumpConfig {
-            host: trimmed(form, "jump_host"),
-            port: port(form, "jump_port", "/config/jump/port", &mut faults),
-            user: trimmed(form, "jump_user"),
-        }),
+        jump: jump::read(form, &mut faults),
     };
     let config = unless(faults, config, SshConfig::validate)?;
     Ok(match kind {
@@ -71,29 +66,15 @@ pub(super) fn fields(config: &SshConfig) -> Vec<(&'static str, String)> {
         ("paths", config.paths.join("\n")),
         ("exclude", config.exclude.join("\n")),
     ];
-    match &config.jump {
-        None => fields.push(("jump_port", "22".to_owned())),
-        Some(jump) => fields.extend([
-            ("jump_host", jump.host.clone()),
-            ("jump_port", jump.port.to_string()),
-            ("jump_user", jump.user.clone()),
-        ]),
-    }
+    fields.extend(jump::fields(config.jump.as_ref()));
     fields
 }
 
 pub(super) fn facts(config: &SshConfig) -> Vec<Fact> {
-    let jump = config.jump.iter().map(|jump| {
-        let machine = Machine {
-            host: &jump.host,
-            port: jump.port,
-        };
-        login(&jump.user, machine, 22)
-    });
     let all = [
         ("Paths", config.paths.clone()),
         ("Left out", config.exclude.clone()),
-        ("Jump host", jump.collect()),
+        ("Jump host", jump::fact(config.jump.as_ref())),
     ];
     all.map(|(name, values)| Fact { name, values }).into()
 }

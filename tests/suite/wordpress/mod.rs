@@ -1,0 +1,7 @@
+//! Kind `wordpress` against real WordPress, PHP, MariaDB and sshd: what is found, what is stored, what is refused.
+
+mod layouts;
+mod php_forms;
+mod refusals;
+mod sites;
+mod stage;
