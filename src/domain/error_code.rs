@@ -197,8 +197,8 @@ mod tests {
                 AddressForbidden | ForwardingForbidden | IdentityNotTrusted | IdentityChanged | TlsFailed
                 | AuthFailed | KeyRejected | KeyUnusable | PathNotFound | PermissionDenied | MissingPrivilege
                 | NothingCaptured | SourceLimit | ProtocolError | DatabaseNotFound | TlsRequired | ClientMissing
-                | ServerUnsupported | LoadFailed | LoadTooLong | ConfigNotFound | ConfigUnresolved | DatabaseRefused
-                | DatabaseUnreachable | TablesNotFound | ShellRequired => false,
+                | ServerUnsupported | LoadFailed | LoadTooLong | ConfigNotFound | ConfigUnresolved
+                | DatabaseRefused | DatabaseUnreachable | TablesNotFound | ShellRequired => false,
                 // Likewise of the server that a restore writes to.
                 TargetFull | TargetReadOnly | TargetDenied | TargetPathUnusable | NothingRestored => false,
                 // The snapshot or the order stays as it is.

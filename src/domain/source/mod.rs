@@ -168,6 +168,7 @@ impl SourceConfig {
             Self::Ssh(config) | Self::Sftp(config) => &config.user,
             Self::Ftp(config) => &config.user,
             Self::Mysql(config) | Self::Postgres(config) => &config.user,
+            Self::Wordpress(config) => &config.user,
         }
     }
 
@@ -177,6 +178,7 @@ impl SourceConfig {
             Self::Ssh(config) | Self::Sftp(config) => &mut config.user,
             Self::Ftp(config) => &mut config.user,
             Self::Mysql(config) | Self::Postgres(config) => &mut config.user,
+            Self::Wordpress(config) => &mut config.user,
         };
         login.clone_into(user);
         self

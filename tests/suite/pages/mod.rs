@@ -9,6 +9,7 @@ mod postgres_path;
 mod safety;
 mod settings;
 mod user_path;
+mod wordpress_path;
 mod workers;
 
 use browser::{Browser, Form, Page};

@@ -4,4 +4,4 @@ mod layouts;
 mod php_forms;
 mod refusals;
 mod sites;
-mod stage;
+pub mod stage;

@@ -56,6 +56,7 @@ pub fn name(kind: SourceKind) -> &'static str {
         SourceKind::Ftp => "FTP",
         SourceKind::Mysql => "MySQL or MariaDB",
         SourceKind::Postgres => "PostgreSQL",
+        SourceKind::Wordpress => "WordPress",
     }
 }
 
@@ -63,7 +64,7 @@ pub fn name(kind: SourceKind) -> &'static str {
 pub fn between(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Mysql | SourceKind::Postgres => "SSH host",
-        SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp => "jump host",
+        SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp | SourceKind::Wordpress => "jump host",
     }
 }
 
