@@ -23,6 +23,7 @@ pub(super) fn unresolved(place: &str, config: &str, name: &str, why: &Why) -> Jo
             "Set the variable for this login too (a .env file, ~/.ssh/environment), or write the value into the \
              configuration. It is not guessed."
         }
+        Why::Unreadable(_) => "Let the login read that file too, or use the account that the site belongs to.",
         Why::Code(_) => {
             "Write the value into the configuration as a plain define, or install php on the server's command line: it \
              is asked where there is one."

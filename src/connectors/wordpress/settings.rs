@@ -79,8 +79,9 @@ impl Settings {
         let open: Vec<_> = open.collect();
         let asked_php = !open.is_empty();
         if asked_php {
-            // PHP would answer from the login's environment as if it were the web server's: that would be a guess.
-            let guess = open.iter().find(|(_, why)| matches!(why, Why::Environment(_)));
+            // PHP would answer from the login's environment as if it were the web server's, and pass over what the login
+            // may not read: that would be a guess.
+            let guess = open.iter().find(|(_, why)| !matches!(why, Why::Code(_)));
             let told = match guess {
                 Some((name, why)) => Err((*name, why.clone())),
                 None => ask_php::ask(remote, &located, &answer.files)

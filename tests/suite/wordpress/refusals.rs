@@ -119,6 +119,20 @@ async fn the_probe_offers_the_sites_that_it_finds() {
         .unwrap();
     let error = blog.refused(&one).await;
     assert_eq!(error.code.as_str(), "permission_denied", "{error}");
+
+    // PHP would pass over what the login may not read, and take the default behind it.
+    let hidden = one.join("hidden.php");
+    fs::write(&hidden, "<?php define('DB_NAME', 'blog');").unwrap();
+    fs::set_permissions(&hidden, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::remove_file(one.join("wp-config.php")).unwrap();
+    let guarded = config.replace(
+        "define( 'DB_NAME'",
+        "@include 'hidden.php'; defined('DB_NAME') or define( 'DB_NAME'",
+    );
+    fs::write(one.join("wp-config.php"), guarded).unwrap();
+    let error = blog.refused(&one).await;
+    assert_eq!(error.code.as_str(), "config_unresolved", "{error}");
+    assert!(error.message.contains("hidden.php, which may not be read"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,7 +129,7 @@ impl Blog {
         let password = PASSWORD.replace('\\', r"\\").replace('\'', r"\'");
         format!(
             "<?php\ndefine( 'DB_NAME', 'blog' );\ndefine( 'DB_USER', 'site' );\ndefine( 'DB_PASSWORD', '{password}' );\n\
-             define( 'DB_HOST', '{host}' );\n$table_prefix = 'wp_';\n\
+             define( 'DB_HOST', '{host}' );\ndefine( 'DB_CHARSET', 'utf8mb4' );\n$table_prefix = 'wp_';\n\
              if ( ! defined( 'ABSPATH' ) ) {{\n\tdefine( 'ABSPATH', __DIR__ . '/' );\n}}\nrequire_once ABSPATH . 'wp-settings.php';\n"
         )
     }

@@ -188,7 +188,7 @@ impl Machine<'_> {
                 }
                 Some(Seen::Unreadable(why)) => {
                     self.dotenv_doubt
-                        .get_or_insert(Why::Code(format!("{path}, which {why}")));
+                        .get_or_insert(Why::Unreadable(format!("{path}, which {why}")));
                 }
                 Some(Seen::Absent | Seen::Other) | None => {}
             }

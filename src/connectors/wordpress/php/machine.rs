@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     parse,
     syntax::Declared,
+    token,
     value::{Value, Why},
 };
 
@@ -255,7 +256,7 @@ impl Machine<'_> {
         let (real, content) = match self.look(path) {
             Some(Seen::File { real, content }) => (real, content),
             Some(Seen::Unreadable(why)) => {
-                self.loosen(Why::Code(format!("{path}, which {why}")));
+                self.loosen(Why::Unreadable(format!("{path}, which {why}")));
                 return (Flow::Next, Value::code(path));
             }
             Some(Seen::Absent | Seen::Other) if required => {
@@ -278,8 +279,12 @@ impl Machine<'_> {
         let statements = match parse::statements(&content) {
             Ok(statements) => statements,
             Err(nonsense) => {
-                let why = format!("{real}, which {} (line {})", nonsense.what, nonsense.line);
-                self.loosen(Why::Code(why));
+                let text = format!("{real}, which {} (line {})", nonsense.what, nonsense.line);
+                let asks = ["getenv", "_ENV", "_SERVER"].map(|name| token::find(&content, name.as_bytes()).is_some());
+                self.loosen(match asks.contains(&true) {
+                    true => Why::Environment(format!("{text} and reads the environment")),
+                    false => Why::Code(text),
+                });
                 return (Flow::Next, Value::Bool(true));
             }
         };

@@ -10,6 +10,7 @@ mod dotenv;
 mod evaluate;
 mod functions;
 mod machine;
+mod operators;
 mod parse;
 mod parse_expression;
 mod syntax;

@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 pub enum Why {
     /// It comes from the environment that the web server gives PHP, or from a web request: nobody else can know it.
     Environment(String),
+    /// It stands in a file that could not be read.
+    Unreadable(String),
     /// It takes running PHP.
     Code(String),
 }
@@ -14,7 +16,7 @@ pub enum Why {
 impl std::fmt::Display for Why {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Environment(what) | Self::Code(what) => f.write_str(what),
+            Self::Environment(what) | Self::Unreadable(what) | Self::Code(what) => f.write_str(what),
         }
     }
 }
