@@ -131,8 +131,6 @@ impl Owned {
                 let table = column.split('.').next().unwrap_or_default();
                 only.iter().any(|name| name == table)
             });
-            // Nobody can tell whose they are.
-            (content.routines, content.events) = (0, 0);
             self.set_aside_views(access, only, &mut content, cancel).await?;
         }
         let name = &self.database.name;
@@ -150,17 +148,21 @@ impl Owned {
                     listed(&unread)
                 );
                 sink.problem(ProblemKind::Unreadable, path.as_bytes(), text).await?;
+                content.tables.retain(|table| !unread.contains(&table.name));
                 ignored.extend(unread);
             }
         }
+        // Routines and events of a database with several applications: nobody can tell whose they are.
+        let routines = only.is_none() && self.hidden_routines.is_empty();
+        let events = only.is_none() && self.server.may("EVENT", name);
+        content.routines = if routines { content.routines } else { 0 };
+        content.events = if events { content.events } else { 0 };
+        let is_dumped = |table: &&String| !ignored.contains(table);
         let extent = Extent {
-            only: match only {
-                Some(only) => only.iter().filter(|table| !ignored.contains(table)).cloned().collect(),
-                None => Vec::new(),
-            },
+            only: only.map_or_else(Vec::new, |only| only.iter().filter(is_dumped).cloned().collect()),
             ignored,
-            routines: only.is_none() && self.hidden_routines.is_empty(),
-            events: only.is_none() && self.server.may("EVENT", name),
+            routines,
+            events,
         };
         capture::notes(&self.database, &content, sink).await?;
         capture::dump(access, &self.server, &self.database, &content, &extent, sink, cancel).await

@@ -65,7 +65,7 @@ impl SourceKind {
     /// True if its snapshots hold dumps of databases.
     pub fn has_dumps(self) -> bool {
         match self {
-            Self::Mysql | Self::Postgres => true,
+            Self::Mysql | Self::Postgres | Self::Wordpress => true,
             Self::Ssh | Self::Sftp | Self::Ftp => false,
         }
     }
