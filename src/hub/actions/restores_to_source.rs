@@ -112,7 +112,7 @@ pub fn fits(from: SourceKind, to: SourceKind) -> bool {
     match to {
         SourceKind::Ssh | SourceKind::Sftp => files(from),
         SourceKind::Mysql | SourceKind::Postgres => from == to,
-        SourceKind::Ftp => false,
+        SourceKind::Ftp | SourceKind::Wordpress => false,
     }
 }
 
