@@ -111,7 +111,9 @@ pub fn fits(from: SourceKind, to: SourceKind) -> bool {
     let files = |kind| matches!(kind, SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp);
     match to {
         SourceKind::Ssh | SourceKind::Sftp => files(from),
-        SourceKind::Mysql | SourceKind::Postgres => from == to,
+        // Of a site its database; its files are for downloads.
+        SourceKind::Mysql => matches!(from, SourceKind::Mysql | SourceKind::Wordpress),
+        SourceKind::Postgres => from == to,
         SourceKind::Ftp | SourceKind::Wordpress => false,
     }
 }

@@ -5,4 +5,4 @@ mod faults;
 mod files;
 mod logins;
 mod orders;
-mod stage;
+pub mod stage;

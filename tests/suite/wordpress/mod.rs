@@ -2,6 +2,7 @@
 
 mod layouts;
 mod php_forms;
+mod product;
 mod refusals;
 mod sites;
 pub mod stage;
