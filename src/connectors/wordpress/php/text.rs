@@ -278,7 +278,7 @@ mod tests {
         let found = heredoc(b"<<<'X'\n  a\n   $b\n  X;").unwrap();
         assert_eq!(
             (found.body.as_slice(), found.literal, found.length),
-            (&b"a\n $b"[..], true, 22)
+            (&b"a\n $b"[..], true, 20)
         );
         assert!(heredoc(b"<<<X\nXY\n").is_none());
     }

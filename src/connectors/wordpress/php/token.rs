@@ -195,7 +195,7 @@ impl Lexer<'_> {
         let mut end = usize::from(rest.first() == Some(&b'\\'));
         while end < rest.len() {
             let separator = rest[end] == b'\\' && rest.get(end + 1).is_some_and(|&b| begins_name(b));
-            if !continues_name(rest[end]) && !(qualified && separator) {
+            if !(continues_name(rest[end]) || qualified && separator) {
                 break;
             }
             end += 1;
