@@ -55,7 +55,7 @@ pub async fn capture(source: FtpSource) -> (Collected, Result<CaptureReport, Job
 }
 
 /// Names that go wrong: blanks at every place, dots, bytes that are no UTF-8, what options and patterns look like.
-const NAMES: [&[u8]; 14] = [
+pub const NAMES: [&[u8]; 14] = [
     b"plain.txt",
     b"  leading blanks",
     b"trailing blanks  ",

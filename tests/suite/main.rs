@@ -21,6 +21,7 @@ mod capture_sftp;
 mod capture_sftp_hostile;
 mod capture_ssh;
 mod ftp_probe;
+mod ftp_target;
 mod mysql;
 mod postgres;
 mod programs;

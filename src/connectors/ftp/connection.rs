@@ -6,7 +6,7 @@ use suppaftp::{
     FtpResult, Mode, Status,
     tokio::{ImplAsyncFtpStream, TransferStream},
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{STALL, below::Below, error::FtpError, features::Features, names::as_text, reply::Reply, wire::Wire};
 use crate::domain::{error_code::ErrorCode, job::JobError};
@@ -56,6 +56,17 @@ impl Transfer {
             Ok(Ok(count)) => Ok(count),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(0),
             Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(FtpError::Stalled(STALL)),
+        }
+    }
+
+    /// Sends content.
+    ///
+    /// # Errors
+    /// `Stalled`, or `Lost` if the connection broke.
+    pub async fn write(&mut self, data: &[u8]) -> Result<(), FtpError> {
+        match tokio::time::timeout(STALL, self.stream.write_all(data)).await {
+            Ok(sent) => Ok(sent?),
             Err(_) => Err(FtpError::Stalled(STALL)),
         }
     }
@@ -169,7 +180,14 @@ impl Connection {
             let offset = usize::try_from(offset).unwrap_or(usize::MAX);
             let starting = async {
                 client.resume_transfer(offset).await?;
-                client.custom_data_command(&command, BEGUN).await
+                match verb {
+                    // The end of what is sent is another than of what is received.
+                    "STOR" => client.put_with_stream(as_text(argument)).await,
+                    _ => client
+                        .custom_data_command(&command, BEGUN)
+                        .await
+                        .map(|(_, stream)| stream),
+                }
             };
             // As many answers, each of which may take its time.
             let begun = concluded(below, 2 * STALL, starting).await;
@@ -188,7 +206,7 @@ impl Connection {
             }
         };
         match begun {
-            Ok((_, stream)) => Ok(Transfer { stream }),
+            Ok(stream) => Ok(Transfer { stream }),
             // About the data connection, not about the file.
             Err(FtpError::Refused(reply)) if matches!(reply.code, 425 | 426) => Err(FtpError::Lost(reply.to_string())),
             Err(FtpError::Stopped(error)) => Err(self.not_agreed(error).await),
@@ -228,11 +246,20 @@ impl Connection {
     }
 }
 
+/// Refuses what cannot be an argument: commands are lines.
+///
+/// # Errors
+/// `Unspeakable`.
+pub fn speakable(argument: &[u8]) -> Result<(), FtpError> {
+    match argument.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        true => Err(FtpError::Unspeakable),
+        false => Ok(()),
+    }
+}
+
 /// A command as suppaftp takes it.
 fn line(verb: &str, argument: &[u8]) -> Result<String, FtpError> {
-    if argument.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(FtpError::Unspeakable);
-    }
+    speakable(argument)?;
     Ok(match argument {
         [] => verb.to_owned(),
         argument => format!("{verb} {}", as_text(argument)),

@@ -73,6 +73,21 @@ impl Dialer {
         })
     }
 
+    /// The same, with TLS 1.2 only. Its sessions can be resumed any number of times. Those of 1.3 are used up, and the
+    /// new ones that a server sends come too late where it only receives.
+    ///
+    /// # Errors
+    /// `tls_failed`.
+    pub fn with_lasting_sessions(&self) -> Result<Self, JobError> {
+        let tls = self.tls.as_ref().map(TlsClient::only_tls_1_2).transpose()?;
+        Ok(Self {
+            source: Arc::clone(&self.source),
+            egress: Arc::clone(&self.egress),
+            tls,
+            place: self.place.clone(),
+        })
+    }
+
     /// `host:port`, for messages.
     pub fn place(&self) -> &str {
         &self.place

@@ -11,6 +11,10 @@ pub struct Features {
     pub mdtm: bool,
     /// Exact sizes (`SIZE`).
     pub size: bool,
+    /// Times (`MFMT`) can be set.
+    pub mfmt: bool,
+    /// Times and modes can be set at once (`MFF`).
+    pub mff: bool,
     /// Names in UTF-8 can be asked for.
     pub utf8: bool,
 }
@@ -32,6 +36,12 @@ impl Features {
                 Some(b"MLST" | b"MLSD") => features.mlsd = true,
                 Some(b"MDTM") => features.mdtm = true,
                 Some(b"SIZE") => features.size = true,
+                Some(b"MFMT") => features.mfmt = true,
+                Some(b"MFF") => {
+                    let facts = line.to_ascii_lowercase();
+                    let names = |fact: &[u8]| facts.windows(fact.len()).any(|window| window == fact);
+                    features.mff = names(b"modify;") && names(b"unix.mode;");
+                }
                 Some(b"UTF8") => features.utf8 = true,
                 _ => {}
             }
@@ -51,6 +61,7 @@ mod tests {
             " AUTH TLS",
             " MDTM",
             " MLST modify*;perm*;",
+            " MFF modify;UNIX.group;UNIX.mode;",
             " UTF8",
             "End",
         ];
@@ -59,7 +70,7 @@ mod tests {
             lines: lines.iter().map(|line| line.as_bytes().to_vec()).collect(),
         };
         let features = Features::read(&reply);
-        assert!(features.mlsd && features.mdtm && features.utf8 && !features.size);
+        assert!(features.mlsd && features.mdtm && features.utf8 && features.mff && !features.size && !features.mfmt);
         let features = Features::read(&Reply {
             code: 500,
             lines: vec![],

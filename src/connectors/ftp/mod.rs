@@ -3,7 +3,7 @@
 //! suppaftp holds the conversation and transfers, over streams of ours (`wire`, made by `links` and `route`).
 //! `dial` gets in, `connection` asks and transfers, `listing` and its parsers understand what directories
 //! hold, `walk` finds everything, `crew` does the listing and fetching on as many connections as the server
-//! allows and goes on after a dropped one, `emit` hands on in order. Nothing a server says is obeyed: the
+//! allows and goes on after a dropped one, `emit` hands on in order. `target` writes. Nothing a server says is obeyed: the
 //! address of a data connection is ours, names are checked, and whatever it sends is bounded.
 
 mod answers;
@@ -31,6 +31,7 @@ mod reply;
 mod roots;
 mod route;
 mod source;
+mod target;
 mod tasks;
 mod unix_list;
 mod walk;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use connector::FtpConnector;
 pub use source::FtpSource;
+pub use target::FtpTarget;
 
 use std::time::Duration;
 

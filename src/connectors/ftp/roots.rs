@@ -113,7 +113,8 @@ fn of_size(size: Option<u64>) -> Facts {
     }
 }
 
-fn parent(path: &[u8]) -> &[u8] {
+/// The directory that something lies in.
+pub fn parent(path: &[u8]) -> &[u8] {
     let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     &path[..slash.max(1)]
 }

@@ -71,6 +71,11 @@ pub trait FileTarget: Send + Sync {
     /// How much room there is around a directory that exists; `None` if the target does not tell.
     async fn room(&self, directory: &[u8]) -> Result<Option<Room>, TargetError>;
 
+    /// What could not be given to what was written, a sentence each. Grows while writing.
+    fn missed(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Ends the connection; returns when nothing of it is left.
     async fn close(&self);
 }

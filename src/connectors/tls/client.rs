@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, client::Resumption, crypto::ring, pki_types::ServerName};
+use rustls::{
+    ClientConfig, DEFAULT_VERSIONS, SupportedProtocolVersion,
+    client::Resumption,
+    crypto::{CryptoProvider, ring},
+    pki_types::ServerName,
+    version::TLS12,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -50,17 +56,24 @@ impl TlsClient {
             )
         })?;
         let verifier = Arc::new(verifier);
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| refused(format!("TLS cannot be used for {place}: {error}"), ""))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
-            .with_no_client_auth();
+        let config = config(&place, provider, &verifier, DEFAULT_VERSIONS)?;
         Ok(Self {
             place,
             name,
-            config: Arc::new(config),
+            config,
             verifier,
+        })
+    }
+
+    /// The same belief, over TLS 1.2 alone.
+    ///
+    /// # Errors
+    /// `tls_failed` if that cannot be used.
+    pub fn only_tls_1_2(&self) -> Result<Self, JobError> {
+        let provider = Arc::clone(self.config.crypto_provider());
+        Ok(Self {
+            config: config(&self.place, provider, &self.verifier, &[&TLS12])?,
+            ..self.clone()
         })
     }
 
@@ -101,4 +114,26 @@ impl TlsClient {
     pub fn presented(&self) -> Option<Presented> {
         self.verifier.presented()
     }
+}
+
+fn config(
+    place: &str,
+    provider: Arc<CryptoProvider>,
+    verifier: &Arc<Verifier>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<Arc<ClientConfig>, JobError> {
+    let unusable = |error| {
+        JobError::new(
+            ErrorCode::TlsFailed,
+            format!("TLS cannot be used for {place}: {error}"),
+            "",
+        )
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(verifier) as _)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
