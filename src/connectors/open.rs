@@ -9,7 +9,7 @@ use super::{
     Connector,
     database::{DatabaseSource, DumpTarget},
     egress::EgressPolicy,
-    ftp::{FtpConnector, FtpSource},
+    ftp::{FtpConnector, FtpSource, FtpTarget},
     mysql::MysqlConnector,
     postgres::PostgresConnector,
     ssh::{self, SshConnector, SshSource},
@@ -55,6 +55,19 @@ pub async fn open_target(
                 runs_commands,
             };
             Ok(Arc::new(ssh::target(&source, ctx, cancel).await?))
+        }
+        SourceConfig::Ftp(config) => {
+            let source = FtpSource {
+                config,
+                credentials,
+                identity,
+                now: ctx.now,
+            };
+            let opening = FtpTarget::open(source, Arc::clone(&ctx.egress));
+            match cancel.run_until_cancelled(opening).await {
+                Some(target) => Ok(Arc::new(target?)),
+                None => Err(JobError::new(ErrorCode::Cancelled, "the restore was cancelled", "")),
+            }
         }
         other => Err(JobError::new(
             ErrorCode::Internal,

@@ -144,6 +144,9 @@ pub struct RestoreReport {
     /// Of a dry run: what the login seems not to be allowed to do, or the server not able to; a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub obstacles: Vec<String>,
+    /// What could not be given to what was written, such as modes; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_set: Vec<String>,
     /// Bytes free on the target's file system before, where it tells that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,

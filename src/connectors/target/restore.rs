@@ -26,6 +26,9 @@ use crate::domain::{
 /// Files up to this size wait for all of their content, in bytes; with all lanes busy they take so many times as much.
 const SMALL: u64 = 256 * 1024;
 
+/// Told of targets that cannot set owners, if that was asked for.
+const OWNERS: &str = "owners were not restored: the target cannot set them over this transport";
+
 /// What to restore, and how.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -75,7 +78,7 @@ pub async fn restore(
         .unwrap_or_else(|| Err(JobError::new(ErrorCode::Cancelled, "the restore was cancelled", "")))?;
     let rules = Rules {
         existing: order.existing,
-        owners: order.owners,
+        owners: order.owners && target.abilities().owners,
         abilities: target.abilities(),
     };
     let shared = Arc::new(Shared::new(target, base, rules, order.tag.clone(), order.dry_run));
@@ -88,7 +91,10 @@ pub async fn restore(
     let done = work.run(items).await;
     work.crew.stop().await;
     shared.clean().await;
-    let report = report(&shared).await;
+    let mut report = report(&shared).await;
+    if order.owners && !shared.abilities.owners {
+        report.not_set.push(OWNERS.to_owned());
+    }
     match done {
         Ok(()) => Ok(report),
         Err(error) => Err(with_what_stays(error, &report)),
@@ -104,6 +110,7 @@ async fn report(shared: &Shared) -> RestoreReport {
             report.obstacles.insert(0, "the file system is read-only".to_owned());
         }
     }
+    report.not_set = shared.target.missed();
     report.dry_run = shared.dry_run;
     report.place = shared.target.place().to_owned();
     report.into = super::tally::told(&shared.base.whole());

@@ -110,11 +110,11 @@ pub async fn order_of_snapshot(
 pub fn fits(from: SourceKind, to: SourceKind) -> bool {
     let files = |kind| matches!(kind, SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp);
     match to {
-        SourceKind::Ssh | SourceKind::Sftp => files(from),
+        SourceKind::Ssh | SourceKind::Sftp | SourceKind::Ftp => files(from),
         // Of a site its database; its files are for downloads.
         SourceKind::Mysql => matches!(from, SourceKind::Mysql | SourceKind::Wordpress),
         SourceKind::Postgres => from == to,
-        SourceKind::Ftp | SourceKind::Wordpress => false,
+        SourceKind::Wordpress => false,
     }
 }
 

@@ -90,9 +90,9 @@ fn judge(attempt: &Attempt, report: RestoreReport) -> Result<Outcome, JobError> 
             partial,
             snapshot_id: None,
             result,
-            warnings: match partial {
-                true => warnings(&report, missing),
-                false => Warnings::default(),
+            warnings: match report.dry_run {
+                true => Warnings::default(),
+                false => warnings(&report, missing),
             },
             progress: attempt.progress(),
             message,
@@ -108,9 +108,14 @@ fn warnings(report: &RestoreReport, missing: u64) -> Warnings {
         path: line.path.clone(),
         message: line.why.clone().unwrap_or_else(|| "was not written".to_owned()),
     };
+    let not_set = report.not_set.iter().map(|what| Problem {
+        kind: ProblemKind::Note,
+        path: report.into.clone(),
+        message: what.clone(),
+    });
     Warnings {
-        count: missing,
-        sample: lines.map(problem).take(Warnings::SAMPLE).collect(),
+        count: missing + report.not_set.len() as u64,
+        sample: not_set.chain(lines.map(problem)).take(Warnings::SAMPLE).collect(),
     }
 }
 
