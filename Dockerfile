@@ -11,9 +11,8 @@ FROM debian:bookworm-slim
 # servers it loads dumps to check them; none is made or started here. Debian has one version of PostgreSQL; its project's
 # own archive has the others, and a server must be dumped by programs that are not older than it is.
 RUN apt-get update \
-    && install -d /etc/postgresql-common \
-    && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
-    && apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold ca-certificates postgresql-common \
+    && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+    && sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf \
     && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
     && apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold mariadb-client \
         mariadb-server-core openssh-client postgresql-18 postgresql-client-15 postgresql-client-16 postgresql-client-17 \

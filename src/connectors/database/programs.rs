@@ -14,11 +14,14 @@ use crate::{
     domain::{entry::EntryPath, error_code::ErrorCode, job::JobError},
 };
 
-/// What one question to a server may take: a list of very many tables.
-const LIMITS: Limits = Limits {
-    bytes: 32 * 1024 * 1024,
-    time: Duration::from_secs(300),
-};
+/// Most bytes of an answer: a list of very many tables.
+const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
+
+/// What one question to a server may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The same to a server of our own, which is asked to count everything it has.
+const OWN_PATIENCE: Duration = Duration::from_secs(12 * 3600);
 
 impl Reach {
     /// Gives `client` statements to run; returns what it prints. `sort` makes an error of its last words.
@@ -34,7 +37,11 @@ impl Reach {
     ) -> Result<String, JobError> {
         // What went wrong before has been told by then.
         self.take_failure();
-        let ran = client.run(self.at(), Stdin::Text(statements), LIMITS, cancel).await?;
+        let limits = Limits {
+            bytes: LONGEST_ANSWER,
+            time: if self.is_own() { OWN_PATIENCE } else { PATIENCE },
+        };
+        let ran = client.run(self.at(), Stdin::Text(statements), limits, cancel).await?;
         match ran.exit.success() {
             true => Ok(String::from_utf8_lossy(&ran.stdout).into_owned()),
             false => Err(self.take_failure().unwrap_or_else(|| sort(&ran.said))),

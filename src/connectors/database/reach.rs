@@ -120,6 +120,11 @@ impl Reach {
         }
     }
 
+    /// True for a server of ours, which nobody else uses.
+    pub fn is_own(&self) -> bool {
+        matches!(self.way, Way::OnWorker { .. })
+    }
+
     /// The server, for messages.
     pub fn place(&self) -> &str {
         &self.place

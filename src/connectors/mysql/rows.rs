@@ -3,7 +3,7 @@
 //! The client programs put a table's rows between `LOCK TABLES` and `UNLOCK TABLES`, as `INSERT` statements. Stored
 //! programs, whose text may look like anything, cannot lock tables and come outside. Line breaks in values are escaped.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
 use crate::{
     connectors::program::Onlooker,
@@ -75,9 +75,9 @@ impl RowCounter {
         (At::Rest, 0)
     }
 
-    fn count(&mut self) {
+    fn count(&mut self, rows: u64) {
         if let Some(table) = self.tables.last_mut() {
-            table.rows += 1;
+            table.rows += rows;
         }
     }
 }
@@ -104,7 +104,7 @@ impl Onlooker for RowCounter {
                     data = &data[belongs.saturating_sub(before)..];
                     continue;
                 }
-                At::Rest => after(memchr(b'\n', data), data, || At::default(), At::Rest),
+                At::Rest => after(memchr(b'\n', data), data, At::default, At::Rest),
                 At::Names(true) => after(memchr(b'`', data), data, || At::Names(false), At::Names(true)),
                 At::Names(false) => {
                     let found = memchr2(b'`', b'V', data);
@@ -112,32 +112,45 @@ impl Onlooker for RowCounter {
                     let next = || if quote { At::Names(true) } else { At::Values };
                     after(found, data, next, At::Names(false))
                 }
-                At::Values => match memchr3(b'(', b'\'', b';', data) {
-                    None => (At::Values, data.len()),
-                    Some(at) => {
-                        let next = match data[at] {
-                            b'(' => {
-                                self.count();
-                                At::Values
-                            }
-                            b'\'' => At::Text(false),
-                            _ => At::Rest,
-                        };
-                        (next, at + 1)
-                    }
-                },
-                At::Text(true) => (At::Text(false), 1),
-                At::Text(false) => {
-                    let found = memchr2(b'\'', b'\\', data);
-                    let escape = found.is_some_and(|at| data[at] == b'\\');
-                    let next = || if escape { At::Text(true) } else { At::Values };
-                    after(found, data, next, At::Text(false))
+                At::Values | At::Text(_) => {
+                    let (at, used, rows) = values(&self.at, data);
+                    self.count(rows);
+                    (at, used)
                 }
             };
             self.at = at;
             data = &data[used..];
         }
     }
+}
+
+/// Goes through values as far as they reach: where that is, how much was used, and the tuples that began. Nearly all of a
+/// dump passes here.
+fn values(at: &At, data: &[u8]) -> (At, usize, u64) {
+    let (mut text, mut escaped) = (matches!(at, At::Text(_)), matches!(at, At::Text(true)));
+    let (mut rows, mut i) = (0, 0);
+    while i < data.len() {
+        if escaped {
+            escaped = false;
+        } else if text {
+            match memchr2(b'\'', b'\\', &data[i..]) {
+                None => return (At::Text(false), data.len(), rows),
+                Some(found) => i += found,
+            }
+            escaped = data[i] == b'\\';
+            text = escaped;
+        } else {
+            match data[i] {
+                b'(' => rows += 1,
+                b'\'' => text = true,
+                b';' => return (At::Rest, i + 1, rows),
+                _ => {}
+            }
+        }
+        i += 1;
+    }
+    let at = if text { At::Text(escaped) } else { At::Values };
+    (at, data.len(), rows)
 }
 
 /// Behind what was found, or at the end of `data` as before.

@@ -59,7 +59,7 @@ impl Site {
     }
 
     pub fn assert_nothing_left(&self) {
-        assert_eq!(self.servers(), [PathBuf::new(); 0]);
+        assert_eq!(self.servers(), Vec::<PathBuf>::new());
         assert_eq!(self.processes(), [""; 0]);
     }
 }

@@ -120,7 +120,7 @@ fn verdict(state: SnapshotState) -> Option<(&'static str, &'static str)> {
         )),
         SnapshotState::Damaged => Some((
             "bad",
-            "The stored files are not what was stored. Restore from another snapshot, and back up again.",
+            "What is stored is not what it should be. Restore from another snapshot, and back up again.",
         )),
         SnapshotState::Missing => Some((
             "bad",
