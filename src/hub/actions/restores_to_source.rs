@@ -6,14 +6,21 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use super::{
-    ActionError, Actor, JobLogin, audit, credentials, file_keys, job_login, jobs::order, restores::checked_paths,
-    snapshots::find_kept, sources::lock_present,
+    ActionError, Actor, JobLogin, audit, credentials, file_keys, job_login,
+    jobs::{NO_JOB, order},
+    restores::checked_paths,
+    snapshots::find_kept,
+    sources::lock_present,
 };
 use crate::{
-    db::sources::{self, Source},
+    db::{
+        jobs,
+        sources::{self, Source},
+    },
     domain::{
         field_error::FieldError,
-        ids::{SnapshotId, SourceId},
+        ids::{JobId, SnapshotId, SourceId},
+        job::JobState,
         server_restore::{Existing, MAX_DATABASE_NAME, ServerRestore},
         snapshot::Snapshot,
         source::{Credentials, Proof, SourceKind},
@@ -68,6 +75,51 @@ pub async fn order_of_snapshot(
     id: &SnapshotId,
     new: NewServerRestore,
 ) -> Result<JobView, ActionError> {
+    let suffix = hub.clock.now().format("_restored_%Y%m%d_%H%M").to_string();
+    ordered(hub, actor, id, new, suffix).await
+}
+
+/// Orders the restore that a dry run has shown. The login that was given for the dry run is gone with it, so it is given
+/// again.
+pub async fn order_of_dry_run(
+    hub: &Hub,
+    actor: &Actor,
+    id: &JobId,
+    confirm: String,
+    login: JobLogin,
+) -> Result<JobView, ActionError> {
+    actor.require(Role::Operator)?;
+    let job = jobs::get(&mut *hub.connection().await?, &actor.tenant_id, id).await?;
+    let job = job.ok_or(NO_JOB)?;
+    let shown = job.server_restore().filter(|order| order.dry_run);
+    let shown = shown.zip(job.snapshot_id.as_ref());
+    let Some((shown, snapshot)) = shown.filter(|_| job.state == JobState::Succeeded) else {
+        return Err(ActionError::Conflict("this job is no dry run that succeeded".into()));
+    };
+    let new = NewServerRestore {
+        target_source_id: shown.target_source_id.clone(),
+        paths: Some(shown.paths.clone()).filter(|paths| !paths.is_empty()),
+        into: shown.into.clone(),
+        existing: shown.existing,
+        databases: shown.databases.clone(),
+        owners: shown.owners,
+        credentials: Some(JobLogin {
+            user: shown.login.clone(),
+            ..login
+        }),
+        dry_run: false,
+        confirm: Some(confirm),
+    };
+    ordered(hub, actor, snapshot, new, shown.suffix.clone()).await
+}
+
+async fn ordered(
+    hub: &Hub,
+    actor: &Actor,
+    id: &SnapshotId,
+    new: NewServerRestore,
+    suffix: String,
+) -> Result<JobView, ActionError> {
     actor.require(Role::Operator)?;
     let mut tx = hub.begin().await?;
     let snapshot = find_kept(&mut tx, actor, id).await?;
@@ -90,7 +142,7 @@ pub async fn order_of_snapshot(
         existing: new.existing,
         owners: new.owners,
         databases: new.databases,
-        suffix: hub.clock.now().format("_restored_%Y%m%d_%H%M").to_string(),
+        suffix,
         login: new.credentials.and_then(|login| login.user),
         dry_run: new.dry_run,
     };

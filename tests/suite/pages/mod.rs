@@ -6,6 +6,7 @@ mod dumps;
 mod live;
 mod markup;
 mod postgres_path;
+mod restore_to_server;
 mod safety;
 mod settings;
 mod user_path;

@@ -5,10 +5,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
+    field_errors::FieldErrors,
     filters,
     flash::Flash,
     id::Id,
     live,
+    restore_report::Report,
     shell::{Section, Shell},
     visit::{Answer, Post, Visit},
 };
@@ -77,21 +79,36 @@ struct JobPage {
     export: Option<Export>,
     /// What a backup of a WordPress site is of.
     site: Option<Site>,
+    report: Option<Report>,
+    errors: FieldErrors,
     events: Vec<JobEventView>,
 }
 
 /// `GET /jobs/{id}`
 pub async fn show(Id(id): Id<JobId>, visit: Visit) -> Answer {
-    let job = jobs::get(&visit.hub, &visit.actor, &id).await?;
-    let events = jobs::events(&visit.hub, &visit.actor, &id, 0).await?;
-    visit.page(&JobPage {
-        shell: visit.shell(Section::Jobs),
-        live: live::address(Some(&job).filter(|job| !job.state.is_final())),
-        export: Export::of(&job),
-        site: site_of(&job),
-        events,
-        job,
-    })
+    visit.page(&JobPage::new(&visit, &id, FieldErrors::default()).await?)
+}
+
+/// The page of a job, with what is wrong in the form on it.
+pub async fn invalid(visit: &Visit, id: &JobId, errors: FieldErrors) -> Answer {
+    visit.invalid(&JobPage::new(visit, id, errors).await?)
+}
+
+impl JobPage {
+    async fn new(visit: &Visit, id: &JobId, errors: FieldErrors) -> Result<Self, ActionError> {
+        let job = jobs::get(&visit.hub, &visit.actor, id).await?;
+        let events = jobs::events(&visit.hub, &visit.actor, id, 0).await?;
+        Ok(Self {
+            shell: visit.shell(Section::Jobs),
+            live: live::address(Some(&job).filter(|job| !job.state.is_final())),
+            export: Export::of(&job),
+            site: site_of(&job),
+            report: Report::of(&job),
+            errors,
+            events,
+            job,
+        })
+    }
 }
 
 /// What a backup of a WordPress site says of it.

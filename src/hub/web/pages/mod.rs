@@ -26,6 +26,8 @@ mod pager;
 mod recovery;
 mod render;
 mod restore;
+mod restore_report;
+mod restore_to_server;
 mod session;
 mod shell;
 mod sign_in;
@@ -77,6 +79,11 @@ pub fn router() -> Router<Hub> {
         .route("/snapshots/{id}/delete", post(snapshots::delete))
         .route("/snapshots/{id}/files", get(files::show))
         .route("/snapshots/{id}/restore", get(restore::show).post(restore::order))
+        .route(
+            "/snapshots/{id}/restore-to-server",
+            get(restore_to_server::show).post(restore_to_server::look),
+        )
+        .route("/jobs/{id}/carry-out", post(restore_to_server::carry_out))
         .route(alerts::PATH, get(alerts::show))
         .route("/workers", get(workers::list))
         .route("/workers/{id}", get(worker_detail::show))
