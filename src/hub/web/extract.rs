@@ -31,7 +31,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     }
 }
 
-/// A JSON body that may be left out; then everything in it is as usual.
+/// A JSON body that may be left out, or null; then everything in it is as usual.
 #[derive(Debug)]
 pub struct MaybeJson<T>(pub T);
 
@@ -44,7 +44,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson
         match body.is_empty() {
             true => Ok(Self(T::default())),
             false if !is_json => Err(ApiError::NotJson),
-            false => parsed(&body).map(Self),
+            false => parsed::<Option<T>>(&body).map(|given| Self(given.unwrap_or_default())),
         }
     }
 }
