@@ -1,6 +1,6 @@
 //! Consuming tickets: an apalis worker per queue, rebuilt whenever it ends for another reason than ours.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use apalis::{layers::WorkerBuilderExt, prelude::*};
 use apalis_postgres::{Config, PostgresStorage};
@@ -133,6 +133,12 @@ impl Consumer {
                     Ok::<(), BoxDynError>(())
                 }
             });
-        (context, worker.run().boxed())
+        // It panics when it is given a ticket that it is still busy with. That happens when PostgreSQL crashes: tickets are
+        // taken without waiting for the disk, so this one may be there to be taken once more. Nothing of the run is looked
+        // at after a panic, and what it was busy with goes on in tasks of its own.
+        let run = AssertUnwindSafe(worker.run())
+            .catch_unwind()
+            .map(|ended| ended.unwrap_or_else(|_| Err(WorkerError::IoError(std::io::Error::other("apalis panicked")))));
+        (context, run.boxed())
     }
 }
