@@ -16,6 +16,7 @@ use crate::{
 
 mod backup;
 mod delete;
+mod opened;
 mod probe;
 mod restore;
 mod restore_to_server;

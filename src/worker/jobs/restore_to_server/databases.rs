@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::dumps::{Dumps, StoredDump};
+use super::{super::opened::Opened, dumps::StoredDump};
 use crate::{
     connectors::{self, database::DumpTarget},
     db::{self, job_events},
@@ -28,16 +28,16 @@ pub(super) async fn run(
     node: &Arc<Node>,
     attempt: &Arc<Attempt>,
     order: &ServerRestore,
-    dumps: Dumps,
+    snapshot: Opened,
     target: SourceBrief,
 ) -> Result<RestoreReport, JobError> {
-    let chosen = dumps.chosen(attempt, &order.paths).await?;
+    let chosen = snapshot.chosen(attempt, &order.paths).await?;
     let target = connectors::open_dump_target(target, node.connector_context(), &attempt.cancel).await?;
     let work = Work {
         node,
         attempt,
         order,
-        dumps,
+        snapshot,
         target: target.as_ref(),
     };
     let done = work.run(chosen).await;
@@ -49,7 +49,7 @@ struct Work<'a> {
     node: &'a Arc<Node>,
     attempt: &'a Arc<Attempt>,
     order: &'a ServerRestore,
-    dumps: Dumps,
+    snapshot: Opened,
     target: &'a dyn DumpTarget,
 }
 
@@ -114,11 +114,11 @@ impl Work<'_> {
             }
             self.target.discard(name, &self.attempt.cancel).await?;
         }
-        let origin = self.dumps.origin(self.attempt, dump).await?;
+        let origin = self.snapshot.origin(self.attempt, dump).await?;
         self.say(&making).await?;
         let cancel = &self.attempt.cancel;
         let mut notes = self.target.make(name, &origin, cancel).await?;
-        let (feed, reading) = self.dumps.stream(self.attempt, dump);
+        let (feed, reading) = self.snapshot.stream(&dump.path, self.attempt);
         let (read, filled) = tokio::join!(reading, self.target.fill(name, &origin, feed, cancel));
         // A dump that broke off is the reader's fault, and only the loader's complaint.
         let filled = read.and(filled);

@@ -1,30 +1,23 @@
 //! The dumps of a snapshot, read for whoever loads them.
 
-use std::{io, sync::Arc};
-
 use crate::{
-    artifact::{self, Gauge, Handed, Keys, Stored},
-    connectors::{
-        database::Origin,
-        program::{Feed, Feeder, feed},
-    },
+    artifact::{self, Handed},
+    connectors::database::Origin,
     domain::{
         dump::{Dump, path_of},
         entry::EntryKind,
         error_code::ErrorCode,
         escaped::escape,
-        job::{ExportFormat, JobError},
-        snapshot::SnapshotKey,
+        job::JobError,
     },
-    storage::Storage,
-    worker::{attempt::Attempt, jobs::blocking},
+    worker::{
+        attempt::Attempt,
+        jobs::{blocking, opened::Opened},
+    },
 };
 
 /// Most databases of one restore.
 const MAX_DUMPS: usize = 10_000;
-
-/// Largest record beside a dump, in bytes.
-const MAX_RECORD: usize = 64 * 1024 * 1024;
 
 /// A dump in the snapshot.
 #[derive(Debug, Clone)]
@@ -37,15 +30,7 @@ pub(super) struct StoredDump {
     pub(super) bytes: u64,
 }
 
-/// A snapshot, opened.
-#[derive(Clone)]
-pub(super) struct Dumps {
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) key: SnapshotKey,
-    pub(super) keys: Arc<Keys>,
-}
-
-impl Dumps {
+impl Opened {
     /// The dumps of databases among the chosen paths, in stored order.
     ///
     /// # Errors
@@ -77,51 +62,15 @@ impl Dumps {
         let (here, database) = (self.clone(), dump.database.clone());
         blocking(attempt, move |gauge| {
             let path = path_of(&database, "json").map_err(|_| unrecorded(&database))?;
-            let mut out = Bounded(Vec::new());
-            here.export(&escape(path.as_bytes()), &mut out, gauge)
-                .map_err(|error| match error.code {
-                    ErrorCode::PathNotFound => unrecorded(&database),
-                    _ => error,
-                })?;
-            serde_json::from_slice(&out.0).map_err(|_| unrecorded(&database))
+            let record = match here.small(&escape(path.as_bytes()), gauge) {
+                Ok(record) => record,
+                Err(error) if error.code == ErrorCode::PathNotFound => None,
+                Err(error) => return Err(error),
+            };
+            let record = record.ok_or_else(|| unrecorded(&database))?;
+            serde_json::from_slice(&record).map_err(|_| unrecorded(&database))
         })
         .await
-    }
-
-    /// A dump as a stream, and the reading of it, which must be awaited beside whatever takes the stream.
-    pub(super) fn stream(
-        &self,
-        attempt: &Attempt,
-        dump: &StoredDump,
-    ) -> (Feed, impl Future<Output = Result<(), JobError>>) {
-        let (feeder, feed) = feed();
-        let (here, path) = (self.clone(), dump.path.clone());
-        (feed, blocking(attempt, move |gauge| here.read(&path, feeder, gauge)))
-    }
-
-    /// Nobody taking it any more is no error of the reading: whoever loads has the reason.
-    fn read(&self, path: &str, feeder: Feeder, gauge: &Gauge) -> Result<(), JobError> {
-        let mut out = Out { feeder, gone: false };
-        let read = self.export(path, &mut out, gauge);
-        if out.gone {
-            return Ok(());
-        }
-        read?;
-        // Likewise.
-        let _ = out.feeder.finish();
-        Ok(())
-    }
-
-    fn export(&self, path: &str, out: &mut dyn io::Write, gauge: &Gauge) -> Result<(), JobError> {
-        let paths = [path.to_owned()];
-        artifact::export(&self.files(), &self.keys, &paths, ExportFormat::File, out, gauge).map(drop)
-    }
-
-    fn files(&self) -> Stored<'_> {
-        Stored {
-            storage: self.storage.as_ref(),
-            key: &self.key,
-        }
     }
 }
 
@@ -140,40 +89,6 @@ fn dump_of(handed: &Handed<'_>) -> Option<StoredDump> {
             bytes: size,
         }),
         Dump::PostgresGlobals => None,
-    }
-}
-
-/// Remembers that the other end is gone.
-struct Out {
-    feeder: Feeder,
-    gone: bool,
-}
-
-impl io::Write for Out {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.feeder.write(data);
-        self.gone |= written.is_err();
-        written
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if self.0.len() + data.len() > MAX_RECORD {
-            return Err(io::Error::other("the record is too long"));
-        }
-        self.0.extend_from_slice(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

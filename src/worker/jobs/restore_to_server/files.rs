@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{super::blocking, Opened};
+use super::super::{blocking, opened::Opened};
 use crate::{
-    artifact::{self, Gauge, Handed, Stored},
+    artifact::{self, Gauge, Handed},
     connectors::{
         self,
         target::{FileTarget, Item, Order, restore},
@@ -33,7 +33,7 @@ pub(super) async fn run(
     node: &Arc<Node>,
     attempt: &Arc<Attempt>,
     order: &ServerRestore,
-    reading: Opened,
+    snapshot: Opened,
     target: SourceBrief,
 ) -> Result<RestoreReport, JobError> {
     let target = connectors::open_target(target, &node.connector_context(), &attempt.cancel).await?;
@@ -43,7 +43,7 @@ pub(super) async fn run(
     };
     attempt.phase(node, "restoring", &message).await;
     let reading = Reading {
-        opened: reading,
+        snapshot,
         paths: order.paths.clone(),
         links: target.abilities().hard_links,
         dry_run: order.dry_run,
@@ -93,7 +93,7 @@ enum End {
 
 /// What is read, and how it is opened.
 struct Reading {
-    opened: Opened,
+    snapshot: Opened,
     paths: Vec<String>,
     links: bool,
     dry_run: bool,
@@ -101,10 +101,7 @@ struct Reading {
 
 impl Reading {
     fn hand_over(&self, items: mpsc::Sender<Item>, gauge: &Gauge) -> Result<End, JobError> {
-        let files = Stored {
-            storage: self.opened.storage.as_ref(),
-            key: &self.opened.key,
-        };
+        let (files, keys) = (self.snapshot.files(), &self.snapshot.keys);
         let mut taken = true;
         let mut take = |handed: Handed<'_>| {
             taken = pass_on(&items, handed);
@@ -114,8 +111,8 @@ impl Reading {
             }
         };
         let done = match self.dry_run {
-            true => artifact::hand_over_list(&files, &self.opened.keys, &self.paths, gauge, &mut take),
-            false => artifact::hand_over(&files, &self.opened.keys, &self.paths, self.links, gauge, &mut take),
+            true => artifact::hand_over_list(&files, keys, &self.paths, gauge, &mut take),
+            false => artifact::hand_over(&files, keys, &self.paths, self.links, gauge, &mut take),
         };
         match (done, taken) {
             (_, false) => Ok(End::NotTaken),

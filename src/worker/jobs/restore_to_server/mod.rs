@@ -6,8 +6,7 @@ mod files;
 
 use std::sync::Arc;
 
-use self::dumps::Dumps;
-use super::{brief_lacks, key_unavailable, snapshot_key, verify::catalogued};
+use super::{brief_lacks, key_unavailable, opened::Opened, snapshot_key, verify::catalogued};
 use crate::{
     artifact::Keys,
     db::jobs::Finished,
@@ -16,23 +15,14 @@ use crate::{
         error_code::ErrorCode,
         job::{JobError, Warnings},
         server_restore::{RestoreAction, RestoreLine, RestoreReport, ServerRestore},
-        snapshot::SnapshotKey,
         source::SourceKind,
     },
-    storage::Storage,
     worker::{
         attempt::Attempt,
         node::Node,
         outcome::{Effect, Outcome},
     },
 };
-
-/// The snapshot that is restored, and what opens it.
-struct Opened {
-    storage: Arc<dyn Storage>,
-    key: SnapshotKey,
-    keys: Keys,
-}
 
 /// Restores what the job was told, where it was told.
 pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>, order: &ServerRestore) -> Result<Outcome, JobError> {
@@ -44,17 +34,14 @@ pub async fn run(node: &Arc<Node>, attempt: &Arc<Attempt>, order: &ServerRestore
     let target = brief.target.ok_or_else(|| brief_lacks("the source to write to"))?;
     let message = format!("Connecting to {}", target.config.target().host);
     attempt.phase(node, "connecting", &message).await;
-    let storage: Arc<dyn Storage> = node.storage.clone();
+    let snapshot = Opened {
+        storage: node.storage.clone(),
+        key,
+        keys: Arc::new(keys),
+    };
     let report = match target.config.kind() {
-        SourceKind::Mysql | SourceKind::Postgres => {
-            let keys = Arc::new(keys);
-            let dumps = Dumps { storage, key, keys };
-            databases::run(node, attempt, order, dumps, target).await?
-        }
-        _ => {
-            let opened = Opened { storage, key, keys };
-            files::run(node, attempt, order, opened, target).await?
-        }
+        SourceKind::Mysql | SourceKind::Postgres => databases::run(node, attempt, order, snapshot, target).await?,
+        _ => files::run(node, attempt, order, snapshot, target).await?,
     };
     judge(attempt, report)
 }

@@ -1,22 +1,14 @@
-//! The dumps of a snapshot: which there are, what is recorded of them, and each as a stream.
-
-use std::{io, sync::Arc};
+//! The dumps of a snapshot: which there are, and what is recorded of them.
 
 use super::recorded::{Recorded, places};
 use crate::{
-    artifact::{self, Gauge, Keys, Listed, Stored},
-    connectors::program::{Feed, Feeder, feed},
-    domain::{
-        error_code::ErrorCode,
-        job::{ExportFormat, JobError},
-        snapshot::SnapshotKey,
+    artifact::{self, Gauge, Listed},
+    domain::{error_code::ErrorCode, job::JobError},
+    worker::{
+        attempt::Attempt,
+        jobs::{blocking, opened::Opened},
     },
-    storage::local_fs::LocalFs,
-    worker::{attempt::Attempt, jobs::blocking},
 };
-
-/// Largest record of a dump, in bytes: a hundred thousand tables.
-const MAX_RECORD: usize = 64 * 1024 * 1024;
 
 /// Most databases of one snapshot that are loaded.
 const MAX_DUMPS: usize = 10_000;
@@ -25,15 +17,7 @@ const MAX_DUMPS: usize = 10_000;
 const MAX_ROLES: usize = 10_000;
 const CREATE_ROLE: &str = "CREATE ROLE ";
 
-/// A snapshot, opened.
-#[derive(Clone)]
-pub(super) struct Dumps {
-    pub(super) storage: Arc<LocalFs>,
-    pub(super) key: SnapshotKey,
-    pub(super) keys: Arc<Keys>,
-}
-
-impl Dumps {
+impl Opened {
     /// All dumps of databases with their records, in stored order.
     ///
     /// # Errors
@@ -42,12 +26,9 @@ impl Dumps {
         let here = self.clone();
         blocking(attempt, move |gauge| {
             let mut found = Vec::new();
-            let mut paths = Vec::new();
             artifact::list(&here.files(), &here.keys, &mut |listed| {
                 if let Listed::Entry(entry) = listed {
-                    let path = entry.path.to_string();
-                    found.extend(places(&path));
-                    paths.extend(path.ends_with(".json").then_some(path));
+                    found.extend(places(&entry.path.to_string()));
                 }
                 match found.len() > MAX_DUMPS {
                     true => Err(nothing("the snapshot has too many databases")),
@@ -58,10 +39,11 @@ impl Dumps {
                 return Err(nothing("the snapshot has no dump of a database"));
             }
             let read = |(path, name, record): (String, String, String)| {
-                if !paths.contains(&record) {
-                    return Err(nothing(&format!("nothing was recorded of the database {name}")));
-                }
-                Recorded::read(path, name, &here.small(&record, gauge)?)
+                let record = here.record(&record, gauge).map_err(|error| match error.code {
+                    ErrorCode::PathNotFound => nothing(&format!("nothing was recorded of the database {name}")),
+                    _ => error,
+                })?;
+                Recorded::read(path, name, &record)
             };
             found.into_iter().map(read).collect()
         })
@@ -71,94 +53,19 @@ impl Dumps {
     /// The names of the roles that the snapshot's PostgreSQL has, as far as they can be told; nothing of the file is run.
     pub(super) async fn roles(&self, attempt: &Attempt) -> Result<Vec<String>, JobError> {
         let here = self.clone();
-        blocking(attempt, move |gauge| match here.small("databases/globals.sql", gauge) {
-            Ok(text) => Ok(roles(&String::from_utf8_lossy(&text))),
-            Err(error) if error.code == ErrorCode::PathNotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
+        blocking(attempt, move |gauge| {
+            match here.record("databases/globals.sql", gauge) {
+                Ok(text) => Ok(roles(&String::from_utf8_lossy(&text))),
+                Err(error) if error.code == ErrorCode::PathNotFound => Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
         })
         .await
     }
 
-    /// A dump as a stream, and the reading of it, which must be awaited beside whatever takes the stream.
-    pub(super) fn stream(&self, path: &str, attempt: &Attempt) -> (Feed, impl Future<Output = Result<Read, JobError>>) {
-        let (feeder, feed) = feed();
-        let (here, path) = (self.clone(), path.to_owned());
-        let reading = blocking(attempt, move |gauge| here.read(&path, feeder, gauge));
-        (feed, reading)
-    }
-
-    fn read(&self, path: &str, feeder: Feeder, gauge: &Gauge) -> Result<Read, JobError> {
-        let mut out = Out { feeder, gone: false };
-        let paths = [path.to_owned()];
-        let read = artifact::export(&self.files(), &self.keys, &paths, ExportFormat::File, &mut out, gauge);
-        match read {
-            _ if out.gone => Ok(Read::NotAll),
-            Ok(_) => Ok(match out.feeder.finish() {
-                Ok(()) => Read::All,
-                Err(_) => Read::NotAll,
-            }),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn small(&self, path: &str, gauge: &Gauge) -> Result<Vec<u8>, JobError> {
-        let mut out = Bounded(Vec::new());
-        let paths = [path.to_owned()];
-        let read = artifact::export(&self.files(), &self.keys, &paths, ExportFormat::File, &mut out, gauge);
-        match read {
-            Err(_) if out.0.len() > MAX_RECORD => Err(nothing(&format!("{path} is too long to be looked at"))),
-            read => read.map(|_| out.0),
-        }
-    }
-
-    fn files(&self) -> Stored<'_> {
-        Stored {
-            storage: self.storage.as_ref(),
-            key: &self.key,
-        }
-    }
-}
-
-/// How far a dump was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
-    /// To its end.
-    All,
-    /// Until nobody took it any more.
-    NotAll,
-}
-
-/// Remembers that the other end is gone.
-struct Out {
-    feeder: Feeder,
-    gone: bool,
-}
-
-impl io::Write for Out {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.feeder.write(data);
-        self.gone |= written.is_err();
-        written
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(data);
-        match self.0.len() > MAX_RECORD {
-            true => Err(io::Error::other("too long")),
-            false => Ok(data.len()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn record(&self, path: &str, gauge: &Gauge) -> Result<Vec<u8>, JobError> {
+        let record = self.small(path, gauge)?;
+        record.ok_or_else(|| nothing(&format!("{path} is too long to be looked at")))
     }
 }
 

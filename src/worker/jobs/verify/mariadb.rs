@@ -1,8 +1,8 @@
 //! Dumps of MySQL and MariaDB, loaded and counted.
 
 use super::{
+    super::opened::Opened,
     compare::{self, Loaded},
-    dumps::Dumps,
     proof::{Course, LOAD_TIME, together},
     recorded::{Kind, Recorded},
 };
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 100;
 /// Loads all of them into one server, and compares each.
 pub(super) async fn prove(
     course: &Course<'_>,
-    dumps: &Dumps,
+    snapshot: &Opened,
     recorded: &[Recorded],
 ) -> Result<Vec<ProvenDatabase>, JobError> {
     let mut databases = Vec::new();
@@ -36,7 +36,7 @@ pub(super) async fn prove(
     let proving = async {
         let mut proven = Vec::new();
         for dump in recorded {
-            proven.push(one(course, (access, version), dumps, dump).await?);
+            proven.push(one(course, (access, version), snapshot, dump).await?);
         }
         Ok(proven)
     };
@@ -72,12 +72,12 @@ fn wanted(dump: &Recorded) -> Result<Option<NewMariadb<'_>>, JobError> {
 async fn one(
     course: &Course<'_>,
     (access, version): (&Access, &str),
-    dumps: &Dumps,
+    snapshot: &Opened,
     dump: &Recorded,
 ) -> Result<ProvenDatabase, JobError> {
     let cancel = &course.attempt.cancel;
     course.loading(dump).await;
-    let (feed, reading) = dumps.stream(&dump.path, course.attempt);
+    let (feed, reading) = snapshot.stream(&dump.path, course.attempt);
     together(access.load(&dump.name, feed, LOAD_TIME, cancel), reading).await?;
     course.counting(dump).await;
     let dumped = dump.tables()?;

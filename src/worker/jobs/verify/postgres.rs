@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
+    super::opened::Opened,
     compare::{self, Loaded},
-    dumps::Dumps,
     proof::{Course, LOAD_TIME, together},
     recorded::{Kind, Recorded},
 };
@@ -27,7 +27,7 @@ const PUBLIC: &str = "public";
 /// Loads all of them into one server, and compares each.
 pub(super) async fn prove(
     course: &Course<'_>,
-    dumps: &Dumps,
+    snapshot: &Opened,
     recorded: &[Recorded],
 ) -> Result<Vec<ProvenDatabase>, JobError> {
     let databases: Vec<_> = recorded.iter().filter_map(wanted).collect();
@@ -38,14 +38,14 @@ pub(super) async fn prove(
     course
         .phase("preparing", "Making a PostgreSQL to load the dumps into")
         .await;
-    let roles = dumps.roles(course.attempt).await?;
+    let roles = snapshot.roles(course.attempt).await?;
     let (ground, cancel) = (course.ground(recorded), &course.attempt.cancel);
     let server = PostgresThrowaway::start(&ground, newest, &databases, &roles, cancel).await?;
     let (access, version, room) = (server.access(), server.version(), server.room());
     let proving = async {
         let mut proven = Vec::new();
         for dump in recorded {
-            proven.push(one(course, (access, version), dumps, dump).await?);
+            proven.push(one(course, (access, version), snapshot, dump).await?);
         }
         Ok(proven)
     };
@@ -84,7 +84,7 @@ fn made_by(dump: &Recorded) -> Result<u32, JobError> {
 async fn one(
     course: &Course<'_>,
     (access, version): (&Access, &str),
-    dumps: &Dumps,
+    snapshot: &Opened,
     dump: &Recorded,
 ) -> Result<ProvenDatabase, JobError> {
     let cancel = &course.attempt.cancel;
@@ -95,7 +95,7 @@ async fn one(
         time: LOAD_TIME,
     };
     course.loading(dump).await;
-    let (feed, reading) = dumps.stream(&dump.path, course.attempt);
+    let (feed, reading) = snapshot.stream(&dump.path, course.attempt);
     let mut left_out = together(access.load(&dump.name, feed, loading, cancel), reading).await?;
     left_out.truncate(ProvenDatabase::MAX_LEFT_OUT);
     course.counting(dump).await;

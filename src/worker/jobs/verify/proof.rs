@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    dumps::{Dumps, Read},
+    super::opened::Opened,
     mariadb, postgres,
     recorded::{Kind, Recorded},
 };
@@ -39,13 +39,13 @@ pub(super) async fn prove(
     keys: Arc<Keys>,
 ) -> Result<RestoreProof, JobError> {
     let began = Instant::now();
-    let dumps = Dumps {
+    let snapshot = Opened {
         storage: node.storage.clone(),
         key: key.clone(),
         keys,
     };
     let course = Course { node, attempt };
-    let recorded = dumps.recorded(attempt).await?;
+    let recorded = snapshot.recorded(attempt).await?;
     for dump in &recorded {
         // Known before anything is made.
         dump.tables()?;
@@ -55,10 +55,10 @@ pub(super) async fn prove(
         .partition(|dump| matches!(dump.record.of, Kind::Mysql { .. }));
     let mut databases = Vec::new();
     if !of_mysql.is_empty() {
-        databases.extend(mariadb::prove(&course, &dumps, &of_mysql).await?);
+        databases.extend(mariadb::prove(&course, &snapshot, &of_mysql).await?);
     }
     if !of_postgres.is_empty() {
-        databases.extend(postgres::prove(&course, &dumps, &of_postgres).await?);
+        databases.extend(postgres::prove(&course, &snapshot, &of_postgres).await?);
     }
     Ok(RestoreProof {
         checked_at: node.clock.now(),
@@ -70,12 +70,11 @@ pub(super) async fn prove(
 /// The outcome of loading a dump while it is read: whoever stopped first knows why.
 pub(super) async fn together<T>(
     loading: impl Future<Output = Result<T, JobError>>,
-    reading: impl Future<Output = Result<Read, JobError>>,
+    reading: impl Future<Output = Result<(), JobError>>,
 ) -> Result<T, JobError> {
     match tokio::join!(loading, reading) {
         (_, Err(error)) => Err(error),
-        (Err(error), _) => Err(error),
-        (Ok(loaded), Ok(_)) => Ok(loaded),
+        (loaded, Ok(())) => loaded,
     }
 }
 
